@@ -1,0 +1,15 @@
+"""The money: what a tenant's sessions cost, decided exactly and written down once.
+
+Read in this order:
+
+1. `increments`   time -> increments; the only place that knows the granularity
+2. `periods`      the UTC calendar month
+3. `entries`      the ledger's immutable rows and their hash chain
+4. `rows`         the running sums and paid windows;  `requests`: what the ledger is asked and answers
+5. `ledger`       the pure decision: (rows, requests, now) -> (new rows, entries, answers)
+6. `store`        what a ledger store promises;  `table_store` keeps it in Table Storage
+7. `meter`        admit, reverse, end: coverage in memory, group commit, retries
+8. `statements`   one tenant's account for one period
+
+Nothing here knows HTTP, API keys or the session pool, and nothing here imports `proxy`.
+"""

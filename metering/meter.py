@@ -1,0 +1,224 @@
+"""The meter: admits calls, takes back what did not run, ends windows.
+
+An instance remembers the windows that it committed or touched. What it believes to be paid stays paid: increments are
+taken back only by a window's sole user, and only while no other call relies on them. So a covered call is answered
+from memory, without a storage operation, and nothing in memory ever needs to be invalidated from outside.
+"""
+
+import asyncio
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from enum import Enum
+
+from metering.clock import Clock
+from metering.commits import Committed, GroupCommit, Sleep
+from metering.coverage import Coverage, SessionMemory
+from metering.ledger import Terms
+from metering.periods import Period, day_of
+from metering.requests import (
+    Adjust,
+    Adjusted,
+    Admit,
+    Admitted,
+    Charge,
+    End,
+    Quota,
+    QuotaExceeded,
+    Request,
+    Reverse,
+    TakenBack,
+    TooManySessions,
+)
+from metering.rows import DayNumbers
+from metering.store import LedgerStore
+
+STANDINGS_MAX = 10_000
+
+
+class Outcome(Enum):
+    """What became of an admitted call at the pool."""
+
+    RAN = "ran"  # answered, or no answer came: the charge stands
+    DID_NOT_RUN = "did not run"  # never sent, or refused before a session was taken: the charge is taken back
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admission:
+    """A call that may go to the pool. Hand it to `Meter.settle` exactly once, whatever happens to the call.
+
+    Attributes:
+        needs_until: the pool may hold the session until then because of this call.
+        charge: what this very call was charged; None if it was covered.
+    """
+
+    tenant_id: str
+    pool_identifier: str
+    request_id: str
+    opened_at: datetime
+    paid_until: datetime
+    needs_until: datetime
+    charge: Charge | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """Where a tenant stood when this instance last read its rows; others may have charged since.
+
+    Attributes:
+        open_until: paid_until of the windows that were open; None if nobody asked.
+    """
+
+    period: Period
+    balance: int
+    day: date
+    day_increments: int
+    open_until: tuple[datetime, ...] | None
+
+
+class Meter:
+    """Decides what may go to the pool; safe to use from any number of tasks of one event loop."""
+
+    def __init__(
+        self,
+        *,
+        store: LedgerStore,
+        terms: Terms,
+        clock: Clock,
+        sleep: Sleep = asyncio.sleep,
+        chance: random.Random | None = None,
+    ) -> None:
+        self._terms = terms
+        self._clock = clock
+        self._coverage = Coverage()
+        self._standings: dict[str, Standing] = {}
+        self._commits = GroupCommit(
+            store=store,
+            terms=terms,
+            clock=clock,
+            sleep=sleep,
+            chance=chance or random.SystemRandom(),
+            observe=self._observe,
+        )
+
+    async def admit(self, tenant_id: str, request: Admit) -> Admission | QuotaExceeded | TooManySessions:
+        """Admit a call, charging what is not yet paid; a refusal writes nothing.
+
+        Raises:
+            LedgerUnavailable: the call is not covered, and nothing new can be charged now.
+        """
+        now = self._clock()
+        session = self._coverage.enter(request.pool_identifier, now)
+        try:
+            answer = self._covered(session, now)
+            if answer is None:
+                [other] = await self._commits.submit(tenant_id, [request])
+                assert isinstance(other, Admitted | QuotaExceeded | TooManySessions), "the answer fits the request"
+                answer = other
+        except BaseException:
+            session.calls -= 1
+            raise
+        if not isinstance(answer, Admitted):
+            await self._leave(tenant_id, session, request.request_id)
+            return answer
+        return Admission(
+            tenant_id=tenant_id,
+            pool_identifier=request.pool_identifier,
+            request_id=request.request_id,
+            opened_at=answer.opened_at,
+            paid_until=answer.paid_until,
+            needs_until=answer.at + timedelta(seconds=self._terms.granularity.tail_seconds),
+            charge=answer.charge,
+        )
+
+    async def settle(self, admission: Admission, outcome: Outcome) -> int:
+        """Note what became of an admitted call; return the increments that were taken back.
+
+        The charge of a call that did not run is taken back as soon as no other call relies on the session's window, and
+        only if none that ran has needed it.
+
+        Raises:
+            LedgerUnavailable: the charge could not be taken back now; it stands.
+        """
+        session = self._coverage.known(admission.pool_identifier)
+        assert session is not None, "a session with calls in flight is not forgotten"
+        if outcome is Outcome.RAN:
+            session.ran_until = max(session.ran_until, admission.needs_until)
+        elif admission.charge is not None:
+            session.withheld.append(admission.charge)
+        return await self._leave(admission.tenant_id, session, admission.request_id)
+
+    async def end(self, tenant_id: str, pool_identifier: str, *, operation: str, request_id: str) -> int:
+        """End a session's window, since the pool has ended the session; return the increments given back.
+
+        Nothing is given back, and the window stays open, if another instance or a call in flight relies on it.
+
+        Raises:
+            LedgerUnavailable: the window could not be ended now; it stays open.
+        """
+        session = self._coverage.known(pool_identifier)
+        if session is None or session.opened_at is None or session.calls:
+            return 0
+        opened_at = session.opened_at
+        session.forget()
+        request = End(pool_identifier=pool_identifier, opened_at=opened_at, operation=operation, request_id=request_id)
+        return await self._take_back(tenant_id, [request])
+
+    async def adjust(
+        self, tenant_id: str, *, quota: Quota, increments: int, reason: str, request_id: str
+    ) -> Adjusted | QuotaExceeded:
+        """Correct the balance of the current period by so many increments, signed; beyond the quota it is refused.
+
+        Raises:
+            LedgerUnavailable: nothing was booked.
+        """
+        request = Adjust(increments=increments, reason=reason, request_id=request_id, quota=quota)
+        [answer] = await self._commits.submit(tenant_id, [request])
+        assert isinstance(answer, Adjusted | QuotaExceeded), "the answer fits the request"
+        return answer
+
+    def standing(self, tenant_id: str) -> Standing | None:
+        """Return where the tenant stood last; None if this instance has not met it."""
+        return self._standings.get(tenant_id)
+
+    async def aclose(self) -> None:
+        """Wait until every request under way is decided."""
+        await self._commits.aclose()
+
+    def _covered(self, session: SessionMemory, now: datetime) -> Admitted | QuotaExceeded | TooManySessions | None:
+        if session.opened_at is None or not self._terms.granularity.covers(paid_until=session.paid_until, at=now):
+            return None
+        return Admitted(at=now, opened_at=session.opened_at, paid_until=session.paid_until, charge=None)
+
+    async def _leave(self, tenant_id: str, session: SessionMemory, request_id: str) -> int:
+        """Count a call out; the last one takes back the charges that nothing needed, the newest first."""
+        session.calls -= 1
+        if session.calls or not session.withheld:
+            return 0
+        charges = sorted(session.withheld, key=lambda charge: charge.from_at, reverse=True)
+        session.withheld = []
+        unneeded = [charge for charge in charges if charge.from_at >= session.ran_until]
+        if not unneeded:
+            return 0
+        session.forget()  # from here on, calls on this session go through the ledger, behind the reversal
+        return await self._take_back(tenant_id, [Reverse(charge=c, request_id=request_id) for c in unneeded])
+
+    async def _take_back(self, tenant_id: str, requests: Sequence[Reverse | End]) -> int:
+        answers = await self._commits.submit(tenant_id, requests)
+        return sum(answer.increments for answer in answers if isinstance(answer, TakenBack))
+
+    def _observe(self, tenant_id: str, requests: Sequence[Request], committed: Committed) -> None:
+        for request, answer in zip(requests, committed.decision.answers, strict=True):
+            if isinstance(request, Admit) and isinstance(answer, Admitted):
+                self._coverage.learn(request.pool_identifier, answer.opened_at, answer.paid_until)
+        row, today = committed.decision.period_row, day_of(self._clock())
+        if len(self._standings) >= STANDINGS_MAX:
+            self._standings.clear()  # it only feeds headers, and comes back with the next commits
+        self._standings[tenant_id] = Standing(
+            period=row.period,
+            balance=row.balance,
+            day=today,
+            day_increments=row.days.get(today, DayNumbers()).increments,
+            open_until=None if committed.open_windows is None else tuple(committed.open_windows.values()),
+        )
