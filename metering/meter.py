@@ -88,11 +88,13 @@ class Meter:
         clock: Clock,
         sleep: Sleep = asyncio.sleep,
         chance: random.Random | None = None,
+        standings_max: int = STANDINGS_MAX,
     ) -> None:
         self._terms = terms
         self._clock = clock
         self._coverage = Coverage()
         self._standings: dict[str, Standing] = {}
+        self._standings_max = standings_max
         self._commits = GroupCommit(
             store=store,
             terms=terms,
@@ -213,7 +215,7 @@ class Meter:
             if isinstance(request, Admit) and isinstance(answer, Admitted):
                 self._coverage.learn(request.pool_identifier, answer.opened_at, answer.paid_until)
         row, today = committed.decision.period_row, day_of(self._clock())
-        if len(self._standings) >= STANDINGS_MAX:
+        if len(self._standings) >= self._standings_max:
             self._standings.clear()  # it only feeds headers, and comes back with the next commits
         self._standings[tenant_id] = Standing(
             period=row.period,

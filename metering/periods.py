@@ -53,7 +53,11 @@ def day_of(at: datetime) -> date:
     return at.astimezone(UTC).date()
 
 
+def day_start(at: datetime) -> datetime:
+    """Return the first instant of the UTC day that holds `at`."""
+    return at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
 def day_until(at: datetime) -> datetime:
     """Return the first instant after the UTC day that holds `at`."""
-    day = day_of(at) + timedelta(days=1)
-    return datetime(day.year, day.month, day.day, tzinfo=UTC)
+    return day_start(at) + timedelta(days=1)

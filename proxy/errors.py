@@ -49,6 +49,7 @@ class ErrorCode(StrEnum):
     QUOTA_EXCEEDED = "QuotaExceeded"
     TOO_MANY_SESSIONS = "TooManySessions"
     VALIDATION_FAILED = "SessionRequestValidationFailed"
+    PROPERTIES_MISSING = "SessionPropertiesMissing"
     OPERATION_NOT_FOUND = "OperationNotFound"
     RESOURCE_NOT_FOUND = "ResourceNotFound"
     ADJUSTMENT_EXCEEDS_QUOTA = "AdjustmentExceedsQuota"
@@ -71,6 +72,7 @@ ERRORS: Mapping[ErrorCode, ErrorRow] = MappingProxyType(
         ErrorCode.QUOTA_EXCEEDED: ErrorRow(403, "The quota does not cover this call.", False, _C),
         ErrorCode.TOO_MANY_SESSIONS: ErrorRow(429, "All of the tenant's concurrent sessions are in use.", True, _C),
         ErrorCode.VALIDATION_FAILED: ErrorRow(400, "The request is not valid.", False, _C),
+        ErrorCode.PROPERTIES_MISSING: ErrorRow(400, "The body has the shape of the other dialect.", False, _C),
         ErrorCode.OPERATION_NOT_FOUND: ErrorRow(404, "There is no such operation.", False, _C),
         ErrorCode.RESOURCE_NOT_FOUND: ErrorRow(404, "There is no such resource.", False, _C),
         ErrorCode.ADJUSTMENT_EXCEEDS_QUOTA: ErrorRow(409, "The adjustment would exceed the quota.", False, _C),

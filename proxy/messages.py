@@ -16,6 +16,7 @@ class GatewayRequest:
     Attributes:
         id: unique for each call; goes back as `Tollgate-Request-Id`.
         method: upper case.
+        origin: scheme and host that the caller used, without a trailing slash; links in answers lead there.
         path: as it stood in the URL, percent-encoded, from the first `/`.
         query: the raw query string, without the `?`.
         headers: names in lower case; a name that was repeated holds its values joined with commas.
@@ -25,6 +26,7 @@ class GatewayRequest:
     id: str
     method: str
     path: str
+    origin: str = ""
     query: str = ""
     headers: Mapping[str, str] = field(default=_NO_HEADERS)
     body: bytes = b""

@@ -1,0 +1,91 @@
+"""The triggers: bind, call, convert. Everything else is in `proxy` and `console`.
+
+The host tries functions in the order of their names, ignoring case, and the first whose route matches wins, so the
+catch-all's name sorts last.
+"""
+
+import functools
+import logging
+import uuid
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import azure.functions as func
+
+from console.wiring import build_apis
+from proxy.answering import Handler, answer
+from proxy.bootstrap import build
+from proxy.messages import GatewayRequest
+from proxy.settings import Settings, read_settings
+
+# One line per invocation and more would cost the worker about as much as half a call.
+logging.getLogger("azure").setLevel(logging.WARNING)
+
+app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)  # Tollgate proves its tenants itself
+settings = read_settings(Settings)  # at start, so that a setting that cannot work fails there
+
+
+@dataclass(frozen=True, slots=True)
+class Surfaces:
+    """The handlers behind the triggers."""
+
+    pool: Handler
+    operator: Handler
+    tenant: Handler
+    health: Handler
+
+
+@functools.cache
+def surfaces() -> Surfaces:
+    """Build the handlers at the first call: their connections belong to the event loop that serves."""
+    parts = build(settings)
+    operator, tenant = build_apis(parts)
+    return Surfaces(parts.gateway.handle, operator.handle, tenant.handle, parts.health.handle)
+
+
+@app.function_name("healthz")
+@app.route("healthz", methods=["GET"])
+async def healthz(req: func.HttpRequest) -> func.HttpResponse:
+    """Say whether this instance lives and, asked with `ready=1`, whether it can work."""
+    return await _serve(surfaces().health, req)
+
+
+@app.function_name("operator")
+@app.route("operator/{*rest}")
+async def operator(req: func.HttpRequest) -> func.HttpResponse:
+    """Serve the operator API."""
+    return await _serve(surfaces().operator, req)
+
+
+@app.function_name("usage")
+@app.route("usage/{*rest}", methods=["GET"])
+async def usage(req: func.HttpRequest) -> func.HttpResponse:
+    """Serve a tenant's own statement and entries."""
+    return await _serve(surfaces().tenant, req)
+
+
+@app.function_name("zz_session_pool")
+@app.route("{*rest}")
+async def session_pool(req: func.HttpRequest) -> func.HttpResponse:
+    """Carry everything else to the session pool."""
+    return await _serve(surfaces().pool, req)
+
+
+async def _serve(handler: Handler, req: func.HttpRequest) -> func.HttpResponse:
+    response = await answer(handler, _convert(req))
+    return func.HttpResponse(response.body, status_code=response.status, headers=dict(response.headers))
+
+
+def _convert(req: func.HttpRequest) -> GatewayRequest:
+    parts = urlsplit(req.url)  # not `params`, which lacks empty values and repetitions
+    headers = {name.lower(): value for name, value in req.headers.items()}
+    scheme = headers.get("x-forwarded-proto", parts.scheme).split(",")[0].strip()
+    return GatewayRequest(
+        id=uuid.uuid4().hex,
+        method=req.method,
+        origin=f"{scheme}://{parts.netloc}",
+        path=parts.path,
+        query=parts.query,
+        headers=headers,
+        body=req.get_body(),
+    )

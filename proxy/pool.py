@@ -1,0 +1,224 @@
+"""The session pool as the gateway sees it, and its HTTP client.
+
+What can come of a call is four things, and the money depends on which: `NotSent` (certainly never reached the pool;
+the only one that would be safe to repeat), `Refused` (the pool took no session for it), `Answered`, and `NoAnswer`
+(it may have run).
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import aiohttp
+import httpx
+from httpx_aiohttp import AiohttpTransport
+
+from proxy.answers import PoolAnswer
+from proxy.operations import Effect
+
+CONNECT_SECONDS = 5.0
+CONNECTIONS_MAX = 1_000
+KEEPALIVE_SECONDS = 15.0  # shorter than the idle timeouts of front ends, so that a kept connection is rarely a dead one
+ANSWER_BYTES_MAX = 256 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolCall:
+    """One call to the pool.
+
+    Attributes:
+        endpoint: the pool management endpoint, without a trailing slash.
+        path: percent-encoded, with a leading slash.
+        query: encoded, without the `?`.
+    """
+
+    endpoint: str
+    method: str
+    path: str
+    query: str
+    headers: Mapping[str, str]
+    body: bytes
+    effect: Effect
+
+
+@dataclass(frozen=True, slots=True)
+class NotSent:
+    """The call never reached the pool; `reason` is for the log."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The pool answered, and has certainly taken no session for the call; `busy`: because none was free."""
+
+    answer: PoolAnswer
+    busy: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The pool answered; it holds the session."""
+
+    answer: PoolAnswer
+
+
+@dataclass(frozen=True, slots=True)
+class NoAnswer:
+    """The call was sent, wholly or partly, and what became of it is unknown; `reason` is for the log."""
+
+    reason: str
+
+
+type PoolOutcome = NotSent | Refused | Answered | NoAnswer
+
+
+class SessionPool(Protocol):
+    """Carries calls to the pool; safe to use from any number of tasks."""
+
+    async def send(self, call: PoolCall) -> PoolOutcome:
+        """Send one call, once. Raises nothing that the network or the pool could cause."""
+        ...
+
+
+class TokenSource(Protocol):
+    """Gives the bearer token for the pool."""
+
+    async def token(self) -> str | None:
+        """Return a token that is valid now; None if the pool wants none. Raises TokenUnavailable."""
+        ...
+
+    def forget(self) -> None:
+        """Give this token no more: the pool has refused it."""
+        ...
+
+
+class TokenUnavailable(Exception):  # noqa: N818
+    """No token can be had now."""
+
+
+class SessionPoolClient:
+    """A `SessionPool` over HTTP.
+
+    The transport is called directly: httpx's client layer costs more than the call itself. Nothing is followed,
+    retried, decompressed or remembered between calls.
+    """
+
+    def __init__(self, *, tokens: TokenSource, timeout_seconds: float, transport: httpx.AsyncBaseTransport) -> None:
+        self._tokens = tokens
+        self._timeout_seconds = timeout_seconds
+        self._transport = transport
+        self._extensions = {
+            "timeout": {
+                "connect": CONNECT_SECONDS,
+                "pool": CONNECT_SECONDS,
+                "read": timeout_seconds,
+                "write": timeout_seconds,
+            }
+        }
+
+    async def send(self, call: PoolCall) -> PoolOutcome:
+        """See `SessionPool.send`; bounded in time as a whole, and in the size of the answer."""
+        try:
+            token = await self._tokens.token()
+        except TokenUnavailable as error:
+            return NotSent(f"no token for the pool: {error}")
+        authorization = {} if token is None else {"authorization": f"Bearer {token}"}
+        request = httpx.Request(
+            call.method,
+            f"{call.endpoint}{call.path}?{call.query}",
+            headers={**call.headers, **authorization},
+            content=call.body or None,
+            extensions=self._extensions,
+        )
+        try:
+            async with asyncio.timeout(self._timeout_seconds):
+                response = await self._transport.handle_async_request(request)
+                try:
+                    body = await _read(response)
+                finally:
+                    await response.aclose()
+        except TimeoutError:
+            return NoAnswer(f"no answer within {self._timeout_seconds:g} s")
+        except httpx.HTTPError as error:
+            reason = f"{type(error.__cause__ or error).__name__}"
+            return NotSent(reason) if was_never_sent(error) else NoAnswer(reason)
+        answer = PoolAnswer(status=response.status_code, headers=tuple(response.headers.multi_items()), body=body)
+        if answer.status == 401:
+            self._tokens.forget()
+        if is_busy(answer):
+            return Refused(answer, busy=True)
+        return Refused(answer) if took_no_session(answer, call.effect) else Answered(answer)
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._transport.aclose()
+
+
+class AnswerTooLarge(httpx.ReadError):
+    """The pool's answer is larger than the gateway holds in memory."""
+
+
+async def _read(response: httpx.Response) -> bytes:
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in response.aiter_raw():
+        chunks.append(chunk)
+        size += len(chunk)
+        if size > ANSWER_BYTES_MAX:
+            raise AnswerTooLarge("the pool's answer is too large")
+    return b"".join(chunks)
+
+
+def open_transport() -> AiohttpTransport:
+    """Make the transport for the pool's traffic: one for the process, opened in the event loop that uses it."""
+    limits = httpx.Limits(
+        max_connections=CONNECTIONS_MAX, max_keepalive_connections=None, keepalive_expiry=KEEPALIVE_SECONDS
+    )
+    return AiohttpTransport(limits=limits, trust_env=False)
+
+
+def was_never_sent(error: httpx.HTTPError) -> bool:
+    """Say whether a transport error shows that not one byte of the call reached the pool.
+
+    The aiohttp transport files every broken connection, even one that broke while the answer was awaited, under
+    `ConnectTimeout` (httpx-aiohttp 0.2.0, `AIOHTTP_EXC_MAP`); what happened is told by the cause alone.
+    """
+    cause = error.__cause__
+    if isinstance(cause, aiohttp.ClientError):
+        return isinstance(cause, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError | aiohttp.InvalidURL)
+    return isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout | httpx.UnsupportedProtocol)
+
+
+_ALLOCATION_SIGNS = frozenset({"x-ms-new-allocation", "x-ms-session-guid", "x-ms-allocation-time"})
+
+
+def is_busy(answer: PoolAnswer) -> bool:
+    """Say whether the pool had no session free.
+
+    Observed as 429; older texts speak of a 404 that says so (Container Apps documentation, "Session pools",
+    04/07/2025).
+    """
+    return answer.status == 429 or (answer.status == 404 and b"no more sessions" in answer.body[:4096].lower())
+
+
+def took_no_session(answer: PoolAnswer, effect: Effect) -> bool:
+    """Say whether the pool certainly took no session for a call that it answered so.
+
+    401 and 403 stop at its door. Any other 4xx shows it for executions only, and only without a sign of allocation: a
+    file call takes a session even for its 404.
+    """
+    if answer.status in {401, 403}:
+        return True
+    if effect is not Effect.EXECUTES or not 400 <= answer.status < 500:
+        return False
+    return not any(name.lower() in _ALLOCATION_SIGNS for name, _ in answer.headers)
+
+
+def choose_endpoint(endpoints: Sequence[str], pool_identifier: str) -> str:
+    """Choose the pool on which a session lives, by rendezvous hashing: adding a pool moves only what goes to it."""
+    if len(endpoints) == 1:
+        return endpoints[0]
+    return max(endpoints, key=lambda endpoint: hashlib.sha256(f"{endpoint}\0{pool_identifier}".encode()).digest())

@@ -1,0 +1,1 @@
+"""Tests of Tollgate; the folders mirror the packages."""

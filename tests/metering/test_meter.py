@@ -1,0 +1,290 @@
+"""The meter: what an instance remembers, takes back and ends, over a store in memory."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from metering.coverage import Coverage
+from metering.meter import Admission, Meter, Outcome
+from metering.periods import Period
+from metering.requests import Adjusted, Quota, QuotaExceeded, TooManySessions
+from metering.store import LedgerUnavailable
+from tests.support.building import MORNING, FakeClock, admit, granularity, meter, terms
+from tests.support.memory_store import Fault, MemoryLedgerStore
+
+NOVEMBER = Period(2026, 11)
+
+
+class World:
+    """One tenant, a store, a clock, and meters on them."""
+
+    def __init__(self, increment_seconds: int = 300, tail_seconds: int = 300) -> None:
+        self.of = granularity(increment_seconds, tail_seconds)
+        self.clock = FakeClock()
+        self.store = MemoryLedgerStore()
+        self.meter = self.instance("i1")
+
+    def instance(self, name: str) -> Meter:
+        return meter(self.store, self.clock, name, of=self.of)
+
+    async def admit(self, at: float, session: str = "s1", *, on: Meter | None = None) -> Admission:
+        self.clock.set(at)
+        answer = await (on or self.meter).admit("t", admit(session))
+        assert isinstance(answer, Admission)
+        return answer
+
+    async def ran(self, at: float, session: str = "s1", *, on: Meter | None = None) -> Admission:
+        admission = await self.admit(at, session, on=on)
+        await (on or self.meter).settle(admission, Outcome.RAN)
+        return admission
+
+    async def end(self, at: float, session: str = "s1", *, on: Meter | None = None) -> int:
+        self.clock.set(at)
+        return await (on or self.meter).end("t", f"pool-{session}", operation="session.delete", request_id="r")
+
+    async def balance(self) -> int:
+        return (await self.store.period_row("t", NOVEMBER)).balance
+
+    def fail(self, *names: str) -> None:
+        self.store.fault = lambda name: Fault.UNAVAILABLE if name in names else None
+
+
+async def test_a_covered_call_needs_no_storage_operation() -> None:
+    world = World()
+    await world.ran(0)
+    await world.ran(1)
+    before = list(world.store.operations)
+
+    covered = await world.ran(250)
+
+    assert covered.charge is None
+    assert covered.paid_until == MORNING + timedelta(seconds=600)
+    assert world.store.operations == before
+
+
+async def test_a_charge_takes_one_read_and_one_commit() -> None:
+    world = World()
+
+    await world.ran(0)
+
+    assert world.store.operations == ["read", "commit"]
+
+
+async def test_paid_sessions_go_on_without_storage_and_new_charges_are_refused() -> None:
+    world = World()
+    await world.ran(0)
+    await world.ran(1)
+    world.fail("read", "commit")
+
+    assert (await world.ran(200)).charge is None
+    with pytest.raises(LedgerUnavailable):
+        await world.admit(301)
+
+    world.fail()
+    assert await world.balance() == 2
+
+
+async def test_a_call_that_did_not_run_costs_nothing() -> None:
+    world = World()
+    admission = await world.admit(0)
+
+    assert await world.meter.settle(admission, Outcome.DID_NOT_RUN) == 1
+    assert await world.balance() == 0
+    assert (await world.ran(1)).charge is not None  # the window is closed again
+
+
+async def test_a_covered_call_that_did_not_run_takes_nothing_back() -> None:
+    world = World()
+    await world.ran(0)
+    covered = await world.admit(0)
+
+    assert await world.meter.settle(covered, Outcome.DID_NOT_RUN) == 0
+    assert await world.balance() == 1
+
+
+async def test_a_charge_that_a_running_call_relies_on_stands() -> None:
+    world = World()
+    refused = await world.admit(0)
+    relying = await world.admit(0)
+
+    assert await world.meter.settle(refused, Outcome.DID_NOT_RUN) == 0
+    assert await world.meter.settle(relying, Outcome.RAN) == 0
+    assert await world.balance() == 1
+
+
+async def test_a_charge_is_taken_back_once_the_last_call_relying_on_it_did_not_run_either() -> None:
+    world = World()
+    refused = await world.admit(0)
+    relying = await world.admit(0)
+
+    await world.meter.settle(refused, Outcome.DID_NOT_RUN)
+    assert await world.meter.settle(relying, Outcome.DID_NOT_RUN) == 1
+    assert await world.balance() == 0
+
+
+async def test_a_charge_that_a_finished_call_has_used_stands() -> None:
+    world = World()
+    await world.ran(0)
+    extending = await world.admit(100)
+    await world.ran(150)  # covered by the extension, until 450
+
+    assert await world.meter.settle(extending, Outcome.DID_NOT_RUN) == 0
+    assert await world.balance() == 2
+
+
+async def test_an_extension_that_nothing_used_is_taken_back_though_an_earlier_call_still_runs() -> None:
+    world = World()
+    running = await world.admit(0)
+    extending = await world.admit(100)
+
+    await world.meter.settle(extending, Outcome.DID_NOT_RUN)
+    assert await world.meter.settle(running, Outcome.RAN) == 1
+    assert await world.balance() == 1
+
+
+async def test_several_charges_are_taken_back_newest_first() -> None:
+    world = World()
+    first, second = await world.admit(0), await world.admit(100)
+
+    await world.meter.settle(first, Outcome.DID_NOT_RUN)
+    assert await world.meter.settle(second, Outcome.DID_NOT_RUN) == 2
+    assert await world.balance() == 0
+
+
+async def test_a_refused_admission_still_lets_charges_be_taken_back() -> None:
+    world = World()
+    held = await world.admit(0)
+    world.clock.set(200)
+    waiting = asyncio.ensure_future(world.meter.admit("t", admit(month=1)))
+    await asyncio.sleep(0)
+    await world.meter.settle(held, Outcome.DID_NOT_RUN)
+
+    assert isinstance(await waiting, QuotaExceeded)
+    assert await world.balance() == 0
+
+
+async def test_a_charge_is_not_taken_back_while_storage_is_out_of_reach() -> None:
+    world = World()
+    admission = await world.admit(0)
+    world.fail("read")
+
+    with pytest.raises(LedgerUnavailable):
+        await world.meter.settle(admission, Outcome.DID_NOT_RUN)
+    world.fail()
+    assert await world.balance() == 1
+
+
+async def test_a_window_used_by_two_instances_is_never_shortened() -> None:
+    world = World()
+    other = world.instance("i2")
+    opening = await world.admit(0)
+    await world.ran(0, on=other)
+
+    assert await world.meter.settle(opening, Outcome.DID_NOT_RUN) == 0
+    assert await world.end(1) == 0
+    assert await world.end(1, on=other) == 0
+    assert (await world.ran(0, on=other)).charge is None
+
+
+async def test_ending_gives_back_the_increments_not_begun_and_the_next_call_opens_anew() -> None:
+    world = World(60, 300)
+    await world.ran(0)
+
+    assert await world.end(61) == 3
+    assert await world.balance() == 2
+    assert (await world.ran(62)).opened_at == MORNING + timedelta(seconds=62)
+
+
+async def test_ending_while_a_call_is_in_flight_gives_nothing_back_and_keeps_the_window() -> None:
+    world = World()
+    running = await world.admit(0)
+
+    assert await world.end(1) == 0
+    await world.meter.settle(running, Outcome.RAN)
+    assert (await world.ran(0)).charge is None
+
+
+async def test_ending_a_session_that_this_instance_does_not_know_asks_no_storage() -> None:
+    world = World()
+    await world.ran(0)
+    restarted = world.instance("i2")
+    before = list(world.store.operations)
+
+    assert await world.end(1, on=restarted) == 0
+    assert world.store.operations == before
+
+
+async def test_refusals_are_told_as_they_were_decided() -> None:
+    world = World()
+
+    assert isinstance(await world.meter.admit("t", admit(month=0)), QuotaExceeded)
+    await world.ran(0, "s1")
+    assert isinstance(await world.meter.admit("t", admit("s2", sessions=1)), TooManySessions)
+    assert await world.balance() == 1
+
+
+async def test_adjustments_are_booked_up_to_the_quota() -> None:
+    world = World()
+
+    def adjust(increments: int) -> object:
+        return world.meter.adjust(
+            "t", quota=Quota(increments_per_period=2), increments=increments, reason="x", request_id="r"
+        )
+
+    first, second = await asyncio.gather(adjust(2), adjust(1))  # type: ignore[call-overload]  # both are coroutines
+    assert isinstance(first, Adjusted)
+    assert isinstance(second, QuotaExceeded)
+    assert await world.balance() == 2
+
+
+async def test_the_standing_is_that_of_the_last_look_at_the_ledger() -> None:
+    world = World()
+    assert world.meter.standing("t") is None
+    await world.meter.admit("t", admit("s1", sessions=3))
+
+    standing = world.meter.standing("t")
+
+    assert standing is not None
+    assert (standing.balance, standing.day_increments, standing.period) == (1, 1, NOVEMBER)
+    assert standing.open_until == (MORNING + timedelta(seconds=300),)
+
+
+async def test_the_memory_of_standings_is_bounded() -> None:
+    bounded = Meter(store=MemoryLedgerStore(), terms=terms(), clock=FakeClock(), standings_max=2)
+
+    for n in range(5):
+        await bounded.admit(f"t{n}", admit(f"s{n}"))
+
+    known = [n for n in range(5) if bounded.standing(f"t{n}") is not None]
+    assert 4 in known
+    assert len(known) <= 2
+
+
+def test_the_memory_of_sessions_is_bounded_and_keeps_what_is_in_use() -> None:
+    coverage = Coverage(sessions_max=2_000)
+    busy = coverage.enter("busy", MORNING)
+    open_until = MORNING + timedelta(hours=1)
+
+    for n in range(10_000):
+        session = coverage.enter(f"s{n}", MORNING)
+        coverage.learn(f"s{n}", MORNING, open_until)
+        session.calls -= 1
+
+    assert len(coverage) <= 2_001
+    assert coverage.known("busy") is busy
+    coverage.learn("forgotten", MORNING, open_until)
+    assert coverage.known("forgotten") is None
+
+
+def test_expired_sessions_are_forgotten_before_open_ones() -> None:
+    coverage = Coverage(sessions_max=3_000)
+    for n in range(1_000):
+        coverage.enter(f"old{n}", MORNING).calls -= 1
+        coverage.learn(f"old{n}", MORNING, MORNING)
+    for n in range(1_000):
+        coverage.enter(f"new{n}", MORNING).calls -= 1
+        coverage.learn(f"new{n}", MORNING, MORNING + timedelta(seconds=300))
+
+    assert coverage.known("old5") is None
+    assert coverage.known("new5") is not None

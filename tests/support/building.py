@@ -1,0 +1,73 @@
+"""Values for tests, valid unless a test says otherwise."""
+
+import random
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from metering.entries import LedgerKeys
+from metering.increments import Granularity
+from metering.ledger import Terms
+from metering.meter import Meter
+from metering.requests import Admit, Quota
+from metering.store import LedgerStore
+
+MORNING = datetime(2026, 11, 23, 9, tzinfo=UTC)
+KEYS = LedgerKeys("k1", {"k1": b"1" * 32, "k0": b"0" * 32})
+
+
+def granularity(increment_seconds: int = 300, tail_seconds: int = 300) -> Granularity:
+    """Make a granularity; five minutes each by default."""
+    return Granularity(increment_seconds=increment_seconds, tail_seconds=tail_seconds)
+
+
+def terms(instance: str = "i1", *, of: Granularity | None = None) -> Terms:
+    """Make an instance's terms."""
+    return Terms(granularity=of or granularity(), keys=KEYS, instance=instance)
+
+
+def admit(
+    session: str = "s1", *, month: int | None = None, day: int | None = None, sessions: int | None = None
+) -> Admit:
+    """Ask for admission of a call on a session."""
+    return Admit(
+        pool_identifier=f"pool-{session}",
+        session_name=session,
+        operation="code.execute",
+        request_id="r",
+        quota=Quota(increments_per_period=month, increments_per_day=day, sessions=sessions),
+    )
+
+
+@dataclass
+class FakeClock:
+    """A clock that stands still until it is moved."""
+
+    now: datetime = MORNING
+
+    def __call__(self) -> datetime:
+        """Read the clock."""
+        return self.now
+
+    def set(self, seconds: float, *, after: datetime = MORNING) -> None:
+        """Put the clock so many seconds after an instant."""
+        self.now = after + timedelta(seconds=seconds)
+
+
+@dataclass
+class Sleeps:
+    """Takes the place of `asyncio.sleep`: moves the clock on instead, and remembers for how long."""
+
+    clock: FakeClock
+    taken: list[float] = field(default_factory=list)
+
+    async def __call__(self, seconds: float) -> None:
+        """Sleep, in the clock's time."""
+        self.taken.append(seconds)
+        self.clock.now += timedelta(seconds=seconds)
+
+
+def meter(store: LedgerStore, clock: FakeClock, instance: str = "i1", *, of: Granularity | None = None) -> Meter:
+    """Make a meter whose chance is fixed and whose sleep moves the clock."""
+    return Meter(
+        store=store, terms=terms(instance, of=of), clock=clock, sleep=Sleeps(clock), chance=random.Random(instance)
+    )
