@@ -138,7 +138,7 @@ def match(method: str, path: str) -> Match:
     segments = tuple(part for part in path.split("/") if part)
     for operation in _BY_METHOD.get(method, ()):
         if _fits(operation.path, segments):
-            _refuse_climbing(segments)
+            _refuse_unsafe(segments)
             return Match(operation, _pool_path(operation, path, segments))
     raise GatewayError(ErrorCode.OPERATION_NOT_FOUND, "There is no such operation; check method and path.")
 
@@ -152,12 +152,14 @@ def _fits(pattern: tuple[str, ...], segments: tuple[str, ...]) -> bool:
     )
 
 
-def _refuse_climbing(segments: tuple[str, ...]) -> None:
+def _refuse_unsafe(segments: tuple[str, ...]) -> None:
     """Refuse `.` and `..`, encoded or not: on the pool's host, other pools and operations stand beside this one."""
     for segment in segments:
         decoded = unquote(segment).replace("\\", "/").split("/")
         if "." in decoded or ".." in decoded:
             raise GatewayError(ErrorCode.VALIDATION_FAILED, "A path must not hold '.' or '..' segments.", target="path")
+        if not segment.isprintable():
+            raise GatewayError(ErrorCode.VALIDATION_FAILED, "A path holds only printable characters.", target="path")
 
 
 def _pool_path(operation: Operation, path: str, segments: tuple[str, ...]) -> str:

@@ -7,7 +7,7 @@ the only one that would be safe to repeat), `Refused` (the pool took no session 
 
 import asyncio
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -22,6 +22,7 @@ CONNECT_SECONDS = 5.0
 CONNECTIONS_MAX = 1_000
 KEEPALIVE_SECONDS = 15.0  # shorter than the idle timeouts of front ends, so that a kept connection is rarely a dead one
 ANSWER_BYTES_MAX = 256 * 1024 * 1024
+PIECE_BYTES = 256 * 1024  # larger bodies go out in pieces, so that other calls get their turn in between
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,11 +127,12 @@ class SessionPoolClient:
         except TokenUnavailable as error:
             return NotSent(f"no token for the pool: {error}")
         authorization = {} if token is None else {"authorization": f"Bearer {token}"}
+        length = {"content-length": str(len(call.body))} if call.body else {}
         request = httpx.Request(
             call.method,
             f"{call.endpoint}{call.path}?{call.query}",
-            headers={**call.headers, **authorization},
-            content=call.body or None,
+            headers={**call.headers, **authorization, **length},
+            content=call.body if len(call.body) <= PIECE_BYTES else _pieces(call.body),
             extensions=self._extensions,
         )
         try:
@@ -142,8 +144,8 @@ class SessionPoolClient:
                     await response.aclose()
         except TimeoutError:
             return NoAnswer(f"no answer within {self._timeout_seconds:g} s")
-        except httpx.HTTPError as error:
-            reason = f"{type(error.__cause__ or error).__name__}"
+        except (httpx.HTTPError, aiohttp.ClientError, OSError) as error:  # the transport lets some of aiohttp's through
+            reason = type(error.__cause__ or error).__name__
             return NotSent(reason) if was_never_sent(error) else NoAnswer(reason)
         answer = PoolAnswer(status=response.status_code, headers=tuple(response.headers.multi_items()), body=body)
         if answer.status == 401:
@@ -161,10 +163,16 @@ class AnswerTooLarge(httpx.ReadError):
     """The pool's answer is larger than the gateway holds in memory."""
 
 
+async def _pieces(body: bytes) -> AsyncIterator[bytes]:
+    for start in range(0, len(body), PIECE_BYTES):
+        yield body[start : start + PIECE_BYTES]
+
+
 async def _read(response: httpx.Response) -> bytes:
     chunks: list[bytes] = []
     size = 0
-    async for chunk in response.aiter_raw():
+    assert isinstance(response.stream, httpx.AsyncByteStream), "an asynchronous transport answers so"
+    async for chunk in response.stream:  # as the bytes came: neither decompressed nor decoded
         chunks.append(chunk)
         size += len(chunk)
         if size > ANSWER_BYTES_MAX:
@@ -180,14 +188,14 @@ def open_transport() -> AiohttpTransport:
     return AiohttpTransport(limits=limits, trust_env=False)
 
 
-def was_never_sent(error: httpx.HTTPError) -> bool:
+def was_never_sent(error: Exception) -> bool:
     """Say whether a transport error shows that not one byte of the call reached the pool.
 
     The aiohttp transport files every broken connection, even one that broke while the answer was awaited, under
     `ConnectTimeout` (httpx-aiohttp 0.2.0, `AIOHTTP_EXC_MAP`); what happened is told by the cause alone.
     """
-    cause = error.__cause__
-    if isinstance(cause, aiohttp.ClientError):
+    cause = error.__cause__ if isinstance(error, httpx.HTTPError) else error
+    if isinstance(cause, aiohttp.ClientError | OSError):
         return isinstance(cause, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError | aiohttp.InvalidURL)
     return isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout | httpx.UnsupportedProtocol)
 

@@ -1,0 +1,1 @@
+"""The functions host, against small apps that show one rule each."""
