@@ -1,0 +1,1 @@
+"""Tests of the local session pool: real processes, real kernels, over HTTP."""
