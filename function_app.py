@@ -39,7 +39,7 @@ class Surfaces:
 def surfaces() -> Surfaces:
     """Build the handlers at the first call: their connections belong to the event loop that serves."""
     parts = build(settings)
-    operator, tenant = build_apis(parts)
+    operator, tenant = build_apis(parts.ledger)
     return Surfaces(parts.gateway.handle, operator.handle, tenant.handle, parts.health.handle)
 
 
@@ -73,7 +73,10 @@ async def session_pool(req: func.HttpRequest) -> func.HttpResponse:
 
 async def _serve(handler: Handler, req: func.HttpRequest) -> func.HttpResponse:
     response = await answer(handler, _convert(req))
-    return func.HttpResponse(response.body, status_code=response.status, headers=dict(response.headers))
+    headers = dict(response.headers)
+    if response.status not in {204, 304}:
+        headers["Content-Length"] = str(len(response.body))  # the host would send the answer in chunks
+    return func.HttpResponse(response.body, status_code=response.status, headers=headers)
 
 
 def _convert(req: func.HttpRequest) -> GatewayRequest:

@@ -3,6 +3,7 @@
 import secrets
 from dataclasses import dataclass
 
+from azure.data.tables.aio import TableServiceClient
 from azure.identity.aio import DefaultAzureCredential
 
 from metering.clock import Clock, utc_now
@@ -22,57 +23,63 @@ from proxy.tokens import EntraTokens, NoTokens
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
-    """What one process serves with; made in the event loop that uses it, and lives as long as the process."""
+class LedgerParts:
+    """What stands on the storage alone; enough for the operator's work."""
 
-    settings: Settings
+    settings: LedgerSettings
     granularity: Granularity
     clock: Clock
     store: TableLedgerStore
     directory: Directory
     meter: Meter
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What one process serves with; made in the event loop that uses it, and lives as long as the process."""
+
+    ledger: LedgerParts
     gateway: Gateway
     health: Health
 
 
-def granularity_of(settings: LedgerSettings) -> Granularity:
-    """Read the granularity of billing from the settings."""
-    return Granularity(increment_seconds=settings.increment_seconds, tail_seconds=settings.tail_seconds)
+def build_ledger(settings: LedgerSettings, service: TableServiceClient, *, clock: Clock = utc_now) -> LedgerParts:
+    """Construct what stands on the storage; whoever opened the service closes it.
 
-
-def terms_of(settings: LedgerSettings) -> Terms:
-    """Make the terms of this process; its instance name is new each time, since memory does not outlive it."""
-    current, keys = parse_ledger_secret(settings.ledger_secret)
-    return Terms(granularity=granularity_of(settings), keys=LedgerKeys(current, keys), instance=secrets.token_hex(8))
-
-
-def build(settings: Settings, *, clock: Clock = utc_now) -> Parts:
-    """Construct the gateway and all that it stands on. No I/O: connections open with the first call that needs them."""
-    service = open_tables(settings.storage.get_secret_value())
-    store = TableLedgerStore(service)
-    directory = Directory(TenantTables(service), clock=clock)
-    terms = terms_of(settings)
-    meter = Meter(store=store, terms=terms, clock=clock)
-    transport = open_transport()
-    tokens = NoTokens() if settings.pool_auth is PoolAuth.NONE else EntraTokens(DefaultAzureCredential(), clock=clock)
-    endpoints = tuple(str(endpoint).rstrip("/") for endpoint in settings.pool_endpoints)
-    gateway = Gateway(
-        authenticator=directory,
-        meter=meter,
-        pool=SessionPoolClient(tokens=tokens, timeout_seconds=settings.pool_timeout_seconds, transport=transport),
-        endpoints=endpoints,
-        namespace_secret=settings.namespace_secret.get_secret_value().encode(),
-        granularity=terms.granularity,
-        clock=clock,
-        body_bytes_max=settings.max_body_bytes,
+    The instance's name is new each time, since what an instance remembers does not outlive it.
+    """
+    current_key, keys = parse_ledger_secret(settings.ledger_secret)
+    terms = Terms(
+        granularity=Granularity(increment_seconds=settings.increment_seconds, tail_seconds=settings.tail_seconds),
+        keys=LedgerKeys(current_key, keys),
+        instance=secrets.token_hex(8),
     )
-    return Parts(
+    store = TableLedgerStore(service)
+    return LedgerParts(
         settings=settings,
         granularity=terms.granularity,
         clock=clock,
         store=store,
-        directory=directory,
-        meter=meter,
-        gateway=gateway,
-        health=Health(store=store, transport=transport, endpoints=endpoints, clock=clock),
+        directory=Directory(TenantTables(service), clock=clock),
+        meter=Meter(store=store, terms=terms, clock=clock),
     )
+
+
+def build(settings: Settings, *, clock: Clock = utc_now) -> Parts:
+    """Construct the gateway and all that it stands on. No I/O: connections open with the first call that needs them."""
+    ledger = build_ledger(settings, open_tables(settings.storage.get_secret_value()), clock=clock)
+    transport = open_transport()
+    tokens = NoTokens() if settings.pool_auth is PoolAuth.NONE else EntraTokens(DefaultAzureCredential(), clock=clock)
+    endpoints = tuple(str(endpoint).rstrip("/") for endpoint in settings.pool_endpoints)
+    gateway = Gateway(
+        authenticator=ledger.directory,
+        meter=ledger.meter,
+        pool=SessionPoolClient(tokens=tokens, timeout_seconds=settings.pool_timeout_seconds, transport=transport),
+        endpoints=endpoints,
+        namespace_secret=settings.namespace_secret.get_secret_value().encode(),
+        granularity=ledger.granularity,
+        clock=clock,
+        body_bytes_max=settings.max_body_bytes,
+    )
+    health = Health(store=ledger.store, transport=transport, endpoints=endpoints, clock=clock)
+    return Parts(ledger=ledger, gateway=gateway, health=health)

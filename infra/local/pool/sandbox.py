@@ -109,9 +109,10 @@ class Bubblewrap:
         return [
             *("bwrap", "--unshare-all", "--die-with-parent", "--new-session", "--hostname", place.hostname),
             *("--uid", "1000", "--gid", "1000", "--cap-drop", "ALL"),
+            # First of all, since the interpreter may itself live below `/tmp`.
+            *("--proc", "/proc", "--dev", "/dev", "--size", str(_TEMPORARY_BYTES), "--tmpfs", "/tmp"),  # noqa: S108
             *shown,
             *links,
-            *("--proc", "/proc", "--dev", "/dev", "--size", str(_TEMPORARY_BYTES), "--tmpfs", "/tmp"),  # noqa: S108
             *("--bind", str(place.run), _RUN, "--bind", str(place.data), _DATA, "--chdir", _DATA),
             "--",
             *self.limits.command(with_processes=True),
@@ -158,6 +159,8 @@ show() {{
     if [ -d "$1" ]; then mkdir -p ".$2"; else mkdir -p "$(dirname ".$2")"; : > ".$2"; fi
     mount --rbind "$1" ".$2"
 }}
+mkdir tmp
+mount -t tmpfs -o size={_TEMPORARY_BYTES},mode=1777 tmpfs tmp
 for folder in {shown}; do
     show "$folder" "$folder"
     mount -o remount,bind,ro ".$folder" 2>/dev/null || mount -o remount,bind,ro,nosuid,nodev ".$folder"
@@ -166,10 +169,9 @@ done
 for device in {" ".join(_DEVICES)}; do show /dev/$device /dev/$device; done
 ln -s /proc/self/fd dev/fd
 ln -s pts/ptmx dev/ptmx
-mkdir -p proc tmp dev/shm dev/pts old
+mkdir -p proc dev/shm dev/pts old
 mount -t proc proc proc
 mount -t devpts -o newinstance,ptmxmode=666 devpts dev/pts
-mount -t tmpfs -o size={_TEMPORARY_BYTES},mode=1777 tmpfs tmp
 show {shlex.quote(str(place.data))} {_DATA}
 show {shlex.quote(str(place.run))} {_RUN}
 pivot_root . old

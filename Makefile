@@ -1,0 +1,45 @@
+# Two commands matter: `make run` starts Tollgate on this machine, `make test` checks all of it.
+# Each sets up what it needs first, which costs nothing when it is there.
+
+PYTHON ?= python3
+BIN := .venv/bin
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test check format bench lock clean
+
+help: ## print this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## install everything that running needs into this folder
+	@$(PYTHON) -m scripts.setup --for run
+
+run: setup ## start the local stack; options in ARGS="--port 8080 --fresh"
+	@exec $(BIN)/python -m infra.local $(ARGS)
+
+test: ## set up for the tests, then check and test everything
+	@$(PYTHON) -m scripts.setup --for test
+	@$(MAKE) --no-print-directory check
+	$(BIN)/coverage run -m pytest $(ARGS)
+	$(BIN)/coverage report
+
+check: setup ## formatting, lint, types, import rules, fresh lock files
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m scripts.lock --check
+
+format: setup ## format the code and mend what the linter can
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+bench: setup ## measure; options in ARGS
+	@exec $(BIN)/python -m benchmarks $(ARGS)
+
+lock: ## resolve the dependencies anew into the lock files
+	@$(PYTHON) -m scripts.lock
+
+clean: ## remove what set-up and tests made; the local stack's data stays in .local
+	rm -rf .venv .tools .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,5 @@
+"""`python -m console` is `tollgate`."""
+
+from console.main import main
+
+main()

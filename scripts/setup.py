@@ -1,0 +1,96 @@
+"""Make everything that running or testing Tollgate needs, inside the project's folder.
+
+`python -m scripts.setup --for run` makes what the local stack needs; `--for test` adds the environments of the client
+programs that the tests drive. Doing it again is a matter of milliseconds (see `scripts/steps.py`).
+"""
+
+import argparse
+import fcntl
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from scripts import toolchain
+from scripts.sandbox import bubblewrap_note
+from scripts.steps import ROOT, TOOLS, SetupError, Step, perform, run
+from scripts.toolchain import NETWORK_ADVICE
+
+STAMPS = TOOLS / "stamps"
+AZURITE_LOCK = ROOT / "infra" / "local" / "azurite"
+
+
+def main() -> int:
+    """Do what is left to do and report each step's time; the exit status is 1 if one of them failed."""
+    parser = argparse.ArgumentParser(prog="python -m scripts.setup", description="Set Tollgate up in this folder.")
+    parser.add_argument("--for", dest="purpose", choices=("run", "test"), default="run", help="what to set up for")
+    purpose: str = parser.parse_args().purpose
+    started = time.monotonic()
+    TOOLS.mkdir(exist_ok=True)
+    try:
+        with (TOOLS / "setup.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # two set-ups at once would build the same environment over each other
+            busy = [perform(step, STAMPS, _announce) for step in steps(purpose)]
+            note = bubblewrap_note(STAMPS, _announce)
+    except SetupError as error:
+        sys.stderr.write(f"\nsetup: {error}.\n")
+        return 1
+    except KeyboardInterrupt:
+        sys.stderr.write("\nsetup: interrupted; run it again to go on.\n")
+        return 130
+    if note:
+        print(f"note: {note}")
+    if any(busy):
+        print(f"Set up in {time.monotonic() - started:.1f} s.")
+    return 0
+
+
+def steps(purpose: str) -> Iterator[Step]:
+    """List what to make, in the order in which it is needed."""
+    yield environment_step(ROOT / ".venv", ROOT / "requirements-dev.txt")
+    yield Step("tollgate itself", ROOT / ".venv/bin/tollgate", (ROOT / "pyproject.toml",), _install_project)
+    # The sandbox shows sessions their environment read-only: what is not compiled now is compiled at every start.
+    session_requirements = ROOT / "infra/local/session-requirements.txt"
+    yield environment_step(TOOLS / "session-python", session_requirements, "--compile-bytecode")
+    azurite_inputs = (AZURITE_LOCK / "package.json", AZURITE_LOCK / "package-lock.json")
+    azurite = TOOLS / "azurite/node_modules/azurite/dist/src/table/main.js"
+    yield Step("azurite", azurite, azurite_inputs, _install_azurite)
+    if purpose == "test":
+        for requirements in sorted(ROOT.glob("tests/clients/*/requirements.txt")):
+            yield environment_step(TOOLS / "clients" / requirements.parent.name, requirements)
+
+
+def environment_step(home: Path, requirements: Path, *options: str) -> Step:
+    """Make a Python 3.13 environment with exactly what a hash-locked requirements file names."""
+
+    def build() -> None:
+        uv = toolchain.uv()
+        run(uv, "venv", "--clear", "--python", toolchain.python_3_13(), home, advice=NETWORK_ADVICE)
+        sync = ["pip", "sync", "--require-hashes", *options, "--python", str(home / "bin/python")]
+        run(uv, *sync, requirements, advice=NETWORK_ADVICE)
+
+    return Step(str(home.relative_to(ROOT)), home / "bin/python", (requirements,), build)
+
+
+def _install_project() -> None:
+    options = ["--no-deps", "--python", str(ROOT / ".venv/bin/python"), "--editable", str(ROOT)]
+    run(toolchain.uv(), "pip", "install", *options, advice=NETWORK_ADVICE)
+
+
+def _install_azurite() -> None:
+    npm = toolchain.node_package_manager()
+    home = TOOLS / "azurite"
+    home.mkdir(parents=True, exist_ok=True)
+    for name in ("package.json", "package-lock.json"):
+        shutil.copyfile(AZURITE_LOCK / name, home / name)
+    options = ["--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
+    run(npm, "ci", "--prefix", home, *options, advice=NETWORK_ADVICE)
+
+
+def _announce(text: str) -> None:
+    print(text, end="", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,114 @@
+"""The console's APIs for tests: their parts on a real table storage, and a small HTTP server in front of them."""
+
+import asyncio
+import contextlib
+import threading
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
+
+from aiohttp import web
+
+from console.wiring import build_apis
+from metering.clock import Clock
+from metering.increments import Granularity
+from metering.meter import Meter
+from metering.store import LedgerStore
+from metering.table_store import TableLedgerStore
+from proxy.answering import answer
+from proxy.directory import Directory
+from proxy.messages import GatewayRequest
+from proxy.settings import LedgerSettings
+from proxy.storage import open_tables
+from proxy.table_tenants import TenantTables
+from tests.support.building import granularity, terms
+
+LEDGER_SECRET = "k1:" + "1" * 32
+
+
+@dataclass(kw_only=True)
+class Parts:
+    """See `console.wiring.Parts`."""
+
+    settings: LedgerSettings
+    clock: Clock
+    store: LedgerStore
+    directory: Directory
+    meter: Meter
+    granularity: Granularity = field(default_factory=granularity)
+
+
+@contextlib.asynccontextmanager
+async def open_parts(azurite: str, clock: Clock) -> AsyncIterator[Parts]:
+    """Make the parts, and close them."""
+    async with open_tables(azurite) as service:
+        store = TableLedgerStore(service)
+        parts = Parts(
+            settings=LedgerSettings.model_validate({"storage": azurite, "ledger_secret": LEDGER_SECRET}),
+            clock=clock,
+            store=store,
+            directory=Directory(TenantTables(service), clock=clock),
+            meter=Meter(store=store, terms=terms(), clock=clock),
+        )
+        yield parts
+        await parts.meter.aclose()
+        await parts.directory.aclose()
+
+
+def fresh_id() -> str:
+    """Make the id of a tenant that no other test has."""
+    return f"t{uuid.uuid4().hex[:20]}"
+
+
+@contextlib.contextmanager
+def serving(azurite: str, clock: Clock) -> Iterator[str]:
+    """Serve the operator API on loopback from a thread of its own; yields its URL."""
+    started: list[str] = []
+    ready, loop = threading.Event(), asyncio.new_event_loop()
+    stop = asyncio.Event()
+
+    async def serve() -> None:
+        async with open_parts(azurite, clock) as parts:
+            operator_api, _ = build_apis(parts)
+
+            async def handle(request: web.BaseRequest) -> web.Response:
+                response = await answer(
+                    operator_api.handle,
+                    GatewayRequest(
+                        id=str(uuid.uuid4()),
+                        method=request.method,
+                        path=request.rel_url.raw_path,
+                        query=request.rel_url.raw_query_string,
+                        headers={name.lower(): value for name, value in request.headers.items()},
+                        body=await request.read(),
+                    ),
+                )
+                return web.Response(body=response.body, status=response.status, headers=dict(response.headers))
+
+            server = web.Server(handle)
+            runner = web.ServerRunner(server)
+            await runner.setup()
+            site = web.TCPSite(runner, "127.0.0.1", 0)
+            await site.start()
+            host, port = runner.addresses[0][:2]
+            started.append(f"http://{host}:{port}")
+            ready.set()
+            await stop.wait()
+            await runner.cleanup()
+
+    def run() -> None:
+        try:
+            loop.run_until_complete(serve())
+        finally:
+            ready.set()
+            loop.close()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        assert ready.wait(30)
+        assert started, "the server did not start"
+        yield started[0]
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        thread.join(30)
