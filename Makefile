@@ -23,11 +23,12 @@ test: ## set up for the tests, then check and test everything
 	$(BIN)/coverage run -m pytest $(ARGS)
 	$(BIN)/coverage report
 
-check: setup ## formatting, lint, types, import rules, fresh lock files
+check: setup ## formatting, lint, types, import rules, repository rules, fresh lock files
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m pytest --quiet --no-header tests/test_tidy.py
 	$(BIN)/python -m scripts.lock --check
 
 format: setup ## format the code and mend what the linter can

@@ -28,7 +28,7 @@ from infra.local.host.worker import Function, load_app
 from metering.clock import utc_now
 
 _REPOSITORY_ROOT = Path(__file__).resolve().parents[3]
-_BODY_LIMIT_BYTES = 104_857_600
+_BODY_LIMIT_BYTES = 210 * 1024 * 1024  # Azure Functions documentation, "HTTP trigger", limits, read 2026-11
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 # Longer than clients keep an idle connection, so that it is not the host who closes it under a request.
