@@ -39,6 +39,13 @@ class SessionMemory:
         self.opened_at = None
         self.paid_until = LONG_AGO
 
+    def take_unneeded(self) -> list[Charge]:
+        """Take out the withheld charges, if no call is left; return those that no call has needed, the newest first."""
+        if self.calls:
+            return []
+        charges, self.withheld = sorted(self.withheld, key=lambda charge: charge.from_at, reverse=True), []
+        return [charge for charge in charges if charge.from_at >= self.ran_until]
+
 
 class Coverage:
     """The sessions by pool identifier, bounded."""

@@ -43,20 +43,23 @@ class Decision:
     """What to write, all or nothing, and what to answer once it is written.
 
     Attributes:
-        period_row: the row after the decision; replaces the one that was read exactly when there are entries.
+        period_row: the row after the decision.
+        writes_period: whether the period row is written: with every entry, and whenever paid time ends early, since
+            then no commit over an older snapshot may be made any more.
         windows: the window rows that change, after the decision.
         answers: one per request, in their order.
     """
 
     entries: tuple[Entry, ...]
     period_row: PeriodRow
+    writes_period: bool
     windows: Mapping[str, Window]
     answers: tuple[Answer, ...]
 
     @property
     def writes(self) -> bool:
         """Whether there is anything to write."""
-        return bool(self.entries or self.windows)
+        return self.writes_period or bool(self.windows)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +80,11 @@ def decide(rows: Rows, requests: Sequence[Request], *, terms: Terms, now: dateti
     page = _Page(rows=rows, terms=terms, now=now, commit_id=commit_id)
     answers = tuple(page.answer(request) for request in requests)
     return Decision(
-        entries=tuple(page.entries), period_row=page.period_row, windows=dict(page.changed), answers=answers
+        entries=tuple(page.entries),
+        period_row=page.period_row,
+        writes_period=page.writes_period,
+        windows=dict(page.changed),
+        answers=answers,
     )
 
 
@@ -91,6 +98,7 @@ class _Page:
         self.open_windows = None if rows.open_windows is None else dict(rows.open_windows)
         self.changed: dict[str, Window] = {}
         self.entries: list[Entry] = []
+        self.writes_period = False
         self.terms = terms
         self.now = now
         self.commit_id = commit_id
@@ -128,6 +136,7 @@ class _Page:
         opened_at = self.now if window is None else window.opened_at
         charge = Charge(
             reference=f"{self.period_row.period}/{self.period_row.next_sequence}",
+            request_id=request.request_id,
             pool_identifier=request.pool_identifier,
             session_name=request.session_name,
             operation=request.operation,
@@ -156,7 +165,7 @@ class _Page:
         window = self._own_window(charge.pool_identifier, charge.opened_at)
         if window is None or window.paid_until != charge.until:
             return TakenBack(0)  # shared, ended, or built upon since: someone relies on this time
-        self._book(Kind.REVERSAL, charge.increments, request.request_id, about=charge, reverses=charge.reference)
+        self._book(Kind.REVERSAL, charge.increments, charge.request_id, about=charge, reverses=charge.reference)
         self._put(replace(window, paid_until=charge.from_at, increments=window.increments - charge.increments))
         return TakenBack(charge.increments)
 
@@ -169,6 +178,7 @@ class _Page:
         if unused:
             taken = Charge(
                 reference=window.newest_charge,
+                request_id=request.request_id,
                 pool_identifier=window.pool_identifier,
                 session_name=window.session_name,
                 operation=request.operation,
@@ -179,6 +189,7 @@ class _Page:
             )
             self._book(Kind.REVERSAL, unused, request.request_id, about=taken, reverses=taken.reference)
         self._put(replace(window, paid_until=max(self.now, window.opened_at), increments=begun))
+        self.writes_period = True
         return TakenBack(unused)
 
     def _adjust(self, request: Adjust) -> Answer:
@@ -260,5 +271,6 @@ class _Page:
             )
         entry = replace(entry, hash=entry_hash(entry, previous=row.head_hash, key=keys.keys[keys.current_id]))
         self.entries.append(entry)
+        self.writes_period = True
         self.period_row = row.with_entry(entry)
         return entry

@@ -8,6 +8,7 @@ from memory, without a storage operation, and nothing in memory ever needs to be
 import asyncio
 import random
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import Enum
@@ -32,9 +33,11 @@ from metering.requests import (
     TooManySessions,
 )
 from metering.rows import DayNumbers
-from metering.store import LedgerStore
+from metering.store import LedgerStore, LedgerUnavailable
 
 STANDINGS_MAX = 10_000
+RETRY_SECONDS_MIN = 1.0  # between tries to take back what could not be taken back
+RETRY_SECONDS_MAX = 30.0
 
 
 class Outcome(Enum):
@@ -55,7 +58,6 @@ class Admission:
 
     tenant_id: str
     pool_identifier: str
-    request_id: str
     opened_at: datetime
     paid_until: datetime
     needs_until: datetime
@@ -95,13 +97,15 @@ class Meter:
         self._coverage = Coverage()
         self._standings: dict[str, Standing] = {}
         self._standings_max = standings_max
+        self._sleep = sleep
+        self._retries: dict[str, asyncio.Task[None]] = {}
         self._commits = GroupCommit(
             store=store,
             terms=terms,
             clock=clock,
             sleep=sleep,
             chance=chance or random.SystemRandom(),
-            observe=self._observe,
+            observer=self,
         )
 
     async def admit(self, tenant_id: str, request: Admit) -> Admission | QuotaExceeded | TooManySessions:
@@ -122,12 +126,12 @@ class Meter:
             session.calls -= 1
             raise
         if not isinstance(answer, Admitted):
-            await self._leave(tenant_id, session, request.request_id)
+            with suppress(LedgerUnavailable):
+                await self._leave(tenant_id, request.pool_identifier, session)
             return answer
         return Admission(
             tenant_id=tenant_id,
             pool_identifier=request.pool_identifier,
-            request_id=request.request_id,
             opened_at=answer.opened_at,
             paid_until=answer.paid_until,
             needs_until=answer.at + timedelta(seconds=self._terms.granularity.tail_seconds),
@@ -141,7 +145,7 @@ class Meter:
         only if none that ran has needed it.
 
         Raises:
-            LedgerUnavailable: the charge could not be taken back now; it stands.
+            LedgerUnavailable: the charge could not be taken back now; that is tried again in the background.
         """
         session = self._coverage.known(admission.pool_identifier)
         assert session is not None, "a session with calls in flight is not forgotten"
@@ -149,7 +153,7 @@ class Meter:
             session.ran_until = max(session.ran_until, admission.needs_until)
         elif admission.charge is not None:
             session.withheld.append(admission.charge)
-        return await self._leave(admission.tenant_id, session, admission.request_id)
+        return await self._leave(admission.tenant_id, admission.pool_identifier, session)
 
     async def end(self, tenant_id: str, pool_identifier: str, *, operation: str, request_id: str) -> int:
         """End a session's window, since the pool has ended the session; return the increments given back.
@@ -185,36 +189,19 @@ class Meter:
         return self._standings.get(tenant_id)
 
     async def aclose(self) -> None:
-        """Wait until every request under way is decided."""
+        """Wait until every request under way is decided; charges that could not be taken back by then stand."""
+        retries = tuple(self._retries.values())
+        for retry in retries:
+            retry.cancel()
+        await asyncio.gather(*retries, return_exceptions=True)
         await self._commits.aclose()
 
-    def _covered(self, session: SessionMemory, now: datetime) -> Admitted | QuotaExceeded | TooManySessions | None:
-        if session.opened_at is None or not self._terms.granularity.covers(paid_until=session.paid_until, at=now):
-            return None
-        return Admitted(at=now, opened_at=session.opened_at, paid_until=session.paid_until, charge=None)
-
-    async def _leave(self, tenant_id: str, session: SessionMemory, request_id: str) -> int:
-        """Count a call out; the last one takes back the charges that nothing needed, the newest first."""
-        session.calls -= 1
-        if session.calls or not session.withheld:
-            return 0
-        charges = sorted(session.withheld, key=lambda charge: charge.from_at, reverse=True)
-        session.withheld = []
-        unneeded = [charge for charge in charges if charge.from_at >= session.ran_until]
-        if not unneeded:
-            return 0
-        session.forget()  # from here on, calls on this session go through the ledger, behind the reversal
-        return await self._take_back(tenant_id, [Reverse(charge=c, request_id=request_id) for c in unneeded])
-
-    async def _take_back(self, tenant_id: str, requests: Sequence[Reverse | End]) -> int:
-        answers = await self._commits.submit(tenant_id, requests)
-        return sum(answer.increments for answer in answers if isinstance(answer, TakenBack))
-
-    def _observe(self, tenant_id: str, requests: Sequence[Request], committed: Committed) -> None:
-        for request, answer in zip(requests, committed.decision.answers, strict=True):
+    def committed(self, tenant_id: str, requests: Sequence[Request], result: Committed) -> None:
+        """See `commits.Observer`: remember the windows paid for, and where the tenant stands."""
+        for request, answer in zip(requests, result.decision.answers, strict=True):
             if isinstance(request, Admit) and isinstance(answer, Admitted):
                 self._coverage.learn(request.pool_identifier, answer.opened_at, answer.paid_until)
-        row, today = committed.decision.period_row, day_of(self._clock())
+        row, today = result.decision.period_row, day_of(self._clock())
         if len(self._standings) >= self._standings_max:
             self._standings.clear()  # it only feeds headers, and comes back with the next commits
         self._standings[tenant_id] = Standing(
@@ -222,5 +209,54 @@ class Meter:
             balance=row.balance,
             day=today,
             day_increments=row.days.get(today, DayNumbers()).increments,
-            open_until=None if committed.open_windows is None else tuple(committed.open_windows.values()),
+            open_until=None if result.open_windows is None else tuple(result.open_windows.values()),
         )
+
+    def orphaned(self, tenant_id: str, charges: Sequence[Charge]) -> None:
+        """See `commits.Observer`: take them back as those of calls that did not run, unless their time is used."""
+        for charge in charges:
+            self._withhold(tenant_id, charge.pool_identifier, [charge])
+
+    def _covered(self, session: SessionMemory, now: datetime) -> Admitted | QuotaExceeded | TooManySessions | None:
+        if session.opened_at is None or not self._terms.granularity.covers(paid_until=session.paid_until, at=now):
+            return None
+        return Admitted(at=now, opened_at=session.opened_at, paid_until=session.paid_until, charge=None)
+
+    async def _leave(self, tenant_id: str, pool_identifier: str, session: SessionMemory) -> int:
+        """Count a call out; the last one takes back the charges that nothing needed.
+
+        Raises:
+            LedgerUnavailable: they could not be taken back now; that is tried again in the background.
+        """
+        session.calls -= 1
+        unneeded = session.take_unneeded()
+        if not unneeded:
+            return 0
+        session.forget()  # from here on, calls on this session go through the ledger, behind the reversal
+        try:
+            return await self._take_back(tenant_id, [Reverse(charge=charge) for charge in unneeded])
+        except LedgerUnavailable:
+            self._withhold(tenant_id, pool_identifier, unneeded)
+            raise
+
+    def _withhold(self, tenant_id: str, pool_identifier: str, charges: Sequence[Charge]) -> None:
+        """Keep charges to be taken back once the ledger can be reached and nothing relies on them."""
+        session = self._coverage.enter(pool_identifier, self._clock())
+        session.withheld += charges
+        session.calls -= 1
+        if pool_identifier not in self._retries:
+            self._retries[pool_identifier] = asyncio.create_task(self._retry(tenant_id, pool_identifier, session))
+
+    async def _retry(self, tenant_id: str, pool_identifier: str, session: SessionMemory) -> None:
+        pause = RETRY_SECONDS_MIN
+        while session.withheld:
+            await self._sleep(pause)
+            pause = min(2 * pause, RETRY_SECONDS_MAX)
+            session.calls += 1
+            with suppress(LedgerUnavailable):
+                await self._leave(tenant_id, pool_identifier, session)
+        del self._retries[pool_identifier]
+
+    async def _take_back(self, tenant_id: str, requests: Sequence[Reverse | End]) -> int:
+        answers = await self._commits.submit(tenant_id, requests)
+        return sum(answer.increments for answer in answers if isinstance(answer, TakenBack))

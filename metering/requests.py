@@ -47,9 +47,11 @@ class Charge:
         until: first instant after it.
         increments: how many.
         opened_at: when the window was opened; equal to `from_at` if this charge opened it.
+        request_id: the call's.
     """
 
     reference: str
+    request_id: str
     pool_identifier: str
     session_name: str
     operation: str
@@ -64,7 +66,6 @@ class Reverse:
     """The call that made this charge did not run: take the charge back."""
 
     charge: Charge
-    request_id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

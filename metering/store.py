@@ -60,6 +60,14 @@ class LedgerStore(Protocol):
         """
         ...
 
+    async def fence(self, tenant_id: str, period: Period) -> None:
+        """Rewrite the period row as it is: no commit over an earlier snapshot that writes it can be made any more.
+
+        Raises:
+            LedgerUnavailable: it is not certain that this was done.
+        """
+        ...
+
     async def entry(self, tenant_id: str, period: Period, sequence: int) -> Entry | None:
         """Read one entry; None if there is none. Raises LedgerUnavailable."""
         ...

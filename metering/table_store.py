@@ -66,7 +66,7 @@ class TableLedgerStore:
         """See `store.LedgerStore.commit`: one entity-group transaction."""
         tenant_id, etags = snapshot.rows.tenant_id, snapshot.etags
         operations: list[Any] = []
-        if decision.entries:
+        if decision.writes_period:
             period = decision.period_row.period
             operations.append(_put(_write_period(tenant_id, decision.period_row), etags.get(str(period))))
         operations += (("create", _write_entry(tenant_id, entry)) for entry in decision.entries)
@@ -79,6 +79,18 @@ class TableLedgerStore:
             raise CommitUncertain from error
         except AzureError as error:
             raise CommitUncertain from error
+
+    async def fence(self, tenant_id: str, period: Period) -> None:
+        """See `store.LedgerStore.fence`: 1 point read and 1 conditional write."""
+        entity = await self._get(tenant_id, f"period:{period}")
+        row = _write_period(tenant_id, _read_period(tenant_id, period, entity))
+        try:
+            await self._table.submit_transaction([_put(row, None if entity is None else _etag(entity))])
+        except HttpResponseError as error:
+            if error.status_code not in _CONFLICTS:  # a conflict is as good: somebody else has rewritten it
+                raise LedgerUnavailable from error
+        except AzureError as error:
+            raise LedgerUnavailable from error
 
     async def entry(self, tenant_id: str, period: Period, sequence: int) -> Entry | None:
         """See `store.LedgerStore.entry`: 1 point read."""

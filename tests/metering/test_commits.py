@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from metering import commits
-from metering.meter import Admission, Outcome
+from metering.meter import Admission, Meter, Outcome
 from metering.periods import Period
 from metering.requests import QuotaExceeded
 from metering.store import LedgerUnavailable
@@ -113,6 +113,128 @@ async def test_slow_trouble_ends_before_all_attempts_are_used() -> None:
         await meter(store, clock).admit("t", admit())
 
     assert store.operations.count("read") == 2
+
+
+async def test_a_conflict_met_in_a_duplicate_of_itself_is_recognised() -> None:
+    store = once("commit", Fault.DUPLICATE)
+
+    answer = await meter(store, FakeClock()).admit("t", admit())
+
+    assert isinstance(answer, Admission)
+    assert answer.charge is not None
+    assert await balance(store) == 1
+
+
+# ---- doubts that outlive their requests ----------------------------------------------------------------------------
+
+
+async def refused_in_doubt(store: MemoryLedgerStore, instance: Meter, session: str = "s1") -> None:
+    """Have a call refused whose commit is on its way, with everything else out of reach."""
+    faults = iter([Fault.LATE])
+    store.fault = lambda operation: next(faults, Fault.UNAVAILABLE) if operation == "commit" else _outage(store)
+    with pytest.raises(LedgerUnavailable):
+        await instance.admit("t", admit(session))
+
+
+def _outage(store: MemoryLedgerStore) -> Fault | None:
+    return Fault.UNAVAILABLE if store.late else None
+
+
+async def at_rest(instance: Meter, clock: FakeClock) -> None:
+    """Let everything in the background come to its end."""
+    for _ in range(2_000):
+        await asyncio.sleep(0)
+        if not instance._retries and not instance._commits._tasks:
+            return
+    raise AssertionError("it does not come to rest")
+
+
+async def test_a_charge_made_after_its_call_was_refused_is_taken_back() -> None:
+    store, clock = MemoryLedgerStore(), FakeClock()
+    instance = meter(store, clock)
+    await refused_in_doubt(store, instance)
+
+    assert store.land() == 1
+    store.fault = lambda _: None
+    await at_rest(instance, clock)
+
+    assert [entry.kind for entry in await store.entries("t", NOVEMBER, after=0, limit=9)] == ["charge", "reversal"]
+    assert await balance(store) == 0
+
+
+async def test_a_commit_in_doubt_cannot_be_made_any_more_once_the_doubt_is_settled() -> None:
+    store, clock = MemoryLedgerStore(), FakeClock()
+    instance = meter(store, clock)
+    await refused_in_doubt(store, instance)
+    late, store.late = store.late, []
+    store.fault = lambda _: None
+    await at_rest(instance, clock)
+
+    store.late = late
+    assert store.land() == 0
+    assert await balance(store) == 0
+
+
+async def test_a_charge_made_in_doubt_stands_if_its_time_is_used_and_is_not_made_twice() -> None:
+    store, clock = MemoryLedgerStore(), FakeClock()
+    instance = meter(store, clock, of=granularity(300, 0))
+    await refused_in_doubt(store, instance)
+    store.land()
+    store.fault = lambda _: None
+
+    answer = await instance.admit("t", admit())
+
+    assert isinstance(answer, Admission)
+    assert answer.charge is None
+    await instance.settle(answer, Outcome.RAN)
+    await at_rest(instance, clock)
+    assert await balance(store) == 1
+
+
+async def test_a_reversal_in_doubt_is_settled_before_anything_relies_on_its_window() -> None:
+    store, clock = MemoryLedgerStore(), FakeClock()
+    instance = meter(store, clock, of=granularity(300, 0))
+    admission = await instance.admit("t", admit())
+    assert isinstance(admission, Admission)
+    faults = iter([Fault.LATE])
+    store.fault = lambda operation: next(faults, Fault.UNAVAILABLE) if operation == "commit" else _outage(store)
+    with pytest.raises(LedgerUnavailable):
+        await instance.settle(admission, Outcome.DID_NOT_RUN)
+
+    late, store.late = store.late, []
+    store.fault = lambda _: None
+    again = await instance.admit("t", admit())  # relies on the window, or opens one of its own
+    store.late = late
+
+    assert isinstance(again, Admission)
+    assert store.land() == 0  # the window that it relies on can no longer be taken away
+    await instance.settle(again, Outcome.RAN)
+    await at_rest(instance, clock)
+    assert await balance(store) == 1
+
+
+async def test_an_end_without_reversal_in_doubt_is_made_at_most_once() -> None:
+    store, clock = MemoryLedgerStore(), FakeClock()
+    instance = meter(store, clock)
+    admission = await instance.admit("t", admit())
+    assert isinstance(admission, Admission)
+    await instance.settle(admission, Outcome.RAN)
+    clock.set(10)
+    faults = iter([Fault.LATE])
+    store.fault = lambda operation: next(faults, None) if operation == "commit" else None
+
+    assert await instance.end("t", "pool-s1", operation="session.delete", request_id="r") == 0
+
+    assert store.land() == 0
+    assert await balance(store) == 1
+
+
+async def test_closing_leaves_doubts_that_cannot_be_settled() -> None:
+    store, clock = MemoryLedgerStore(), FakeClock()
+    instance = meter(store, clock)
+    await refused_in_doubt(store, instance)
+
+    await asyncio.wait_for(instance.aclose(), 10)
 
 
 async def test_a_tenant_cannot_queue_without_bound() -> None:

@@ -181,7 +181,7 @@ def test_a_reversal_closes_the_window_that_its_charge_opened() -> None:
     charge = book.admit(0).charge
     assert charge is not None
 
-    assert book.decide(1, Reverse(charge=charge, request_id="r")) == (TakenBack(1),)
+    assert book.decide(1, Reverse(charge=charge)) == (TakenBack(1),)
     assert (book.row.balance, book.row.sessions_opened) == (0, 0)
     assert book.entries[-1].reverses == "2026-11/1"
     assert paid(book.admit(2)) == (1, 302)
@@ -191,10 +191,10 @@ def test_a_second_reversal_changes_nothing() -> None:
     book = Book()
     charge = book.admit(0).charge
     assert charge is not None
-    book.decide(1, Reverse(charge=charge, request_id="r"))
+    book.decide(1, Reverse(charge=charge))
     before = book.row
 
-    assert book.decide(2, Reverse(charge=charge, request_id="r")) == (TakenBack(0),)
+    assert book.decide(2, Reverse(charge=charge)) == (TakenBack(0),)
     assert book.row == before
 
 
@@ -204,7 +204,7 @@ def test_a_reversed_extension_leaves_the_window_as_it_was() -> None:
     extension = book.admit(10).charge
     assert extension is not None
 
-    assert book.decide(11, Reverse(charge=extension, request_id="r")) == (TakenBack(1),)
+    assert book.decide(11, Reverse(charge=extension)) == (TakenBack(1),)
     assert book.windows["pool-s1"].paid_until == MORNING + timedelta(seconds=300)
     assert book.row.sessions_opened == 1
 
@@ -215,7 +215,7 @@ def test_a_charge_that_others_built_upon_is_not_reversed() -> None:
     assert charge is not None
     book.admit(10)
 
-    assert book.decide(11, Reverse(charge=charge, request_id="r")) == (TakenBack(0),)
+    assert book.decide(11, Reverse(charge=charge)) == (TakenBack(0),)
 
 
 def test_another_instances_first_use_marks_the_window_shared_and_costs_nothing() -> None:
@@ -225,7 +225,7 @@ def test_another_instances_first_use_marks_the_window_shared_and_costs_nothing()
 
     assert book.admit(0, instance="i2").charge is None
     assert book.windows["pool-s1"].shared
-    assert book.decide(1, Reverse(charge=charge, request_id="r")) == (TakenBack(0),)
+    assert book.decide(1, Reverse(charge=charge)) == (TakenBack(0),)
     assert book.decide(1, End(pool_identifier="pool-s1", opened_at=MORNING, operation="o", request_id="r")) == (
         TakenBack(0),
     )
@@ -240,7 +240,7 @@ def test_another_instances_extension_shares_the_window_too() -> None:
 
     assert charge is not None
     assert book.windows["pool-s1"].shared
-    assert book.decide(11, Reverse(charge=charge, request_id="r"), instance="i2") == (TakenBack(0),)
+    assert book.decide(11, Reverse(charge=charge), instance="i2") == (TakenBack(0),)
 
 
 def end(session: str = "s1") -> End:
@@ -365,7 +365,7 @@ def test_no_history_exceeds_the_quota_and_the_sums_are_those_of_the_entries(
         at += gap
         request: Request = admit(session, month=quota)
         if move == "reverse" and session in charges:
-            request = Reverse(charge=charges[session], request_id="r")
+            request = Reverse(charge=charges[session])
         elif move == "end" and (window := book.windows.get(f"pool-{session}")) is not None:
             request = End(
                 pool_identifier=window.pool_identifier, opened_at=window.opened_at, operation="o", request_id="r"

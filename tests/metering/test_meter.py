@@ -46,6 +46,13 @@ class World:
     async def balance(self) -> int:
         return (await self.store.period_row("t", NOVEMBER)).balance
 
+    async def rest(self) -> None:
+        for _ in range(2_000):
+            await asyncio.sleep(0)
+            if not self.meter._retries and not self.meter._commits._tasks:
+                return
+        raise AssertionError("it does not come to rest")
+
     def fail(self, *names: str) -> None:
         self.store.fault = lambda name: Fault.UNAVAILABLE if name in names else None
 
@@ -164,15 +171,57 @@ async def test_a_refused_admission_still_lets_charges_be_taken_back() -> None:
     assert await world.balance() == 0
 
 
-async def test_a_charge_is_not_taken_back_while_storage_is_out_of_reach() -> None:
+async def test_a_charge_that_cannot_be_taken_back_now_is_taken_back_once_storage_is_back() -> None:
     world = World()
     admission = await world.admit(0)
     world.fail("read")
 
     with pytest.raises(LedgerUnavailable):
         await world.meter.settle(admission, Outcome.DID_NOT_RUN)
+    failed = world.store.operations.count("read")
+    while world.store.operations.count("read") < failed + 60:
+        await asyncio.sleep(0)  # it is tried again, and again in vain
     world.fail()
+    await world.rest()
+
+    assert await world.balance() == 0
+
+
+async def test_a_charge_that_waits_to_be_taken_back_stands_if_its_time_is_used_meanwhile() -> None:
+    world = World(300, 0)
+    admission = await world.admit(0)
+    world.fail("read")
+    with pytest.raises(LedgerUnavailable):
+        await world.meter.settle(admission, Outcome.DID_NOT_RUN)
+    world.fail()
+
+    assert (await world.ran(1)).charge is None
+    await world.rest()
+
     assert await world.balance() == 1
+
+
+async def test_a_refusal_is_told_even_if_another_calls_charge_cannot_be_taken_back_then() -> None:
+    world = World()
+    held = await world.admit(0)
+    world.clock.set(200)
+    waiting = asyncio.ensure_future(world.meter.admit("t", admit(month=1)))
+    await asyncio.sleep(0)
+    await world.meter.settle(held, Outcome.DID_NOT_RUN)
+    reads = iter([None])
+    world.store.fault = lambda name: next(reads, Fault.UNAVAILABLE) if name == "read" else None
+
+    assert isinstance(await waiting, QuotaExceeded)
+
+
+async def test_closing_gives_up_charges_that_cannot_be_taken_back() -> None:
+    world = World()
+    admission = await world.admit(0)
+    world.fail("read")
+    with pytest.raises(LedgerUnavailable):
+        await world.meter.settle(admission, Outcome.DID_NOT_RUN)
+
+    await asyncio.wait_for(world.meter.aclose(), 10)
 
 
 async def test_a_window_used_by_two_instances_is_never_shortened() -> None:

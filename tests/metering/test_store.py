@@ -8,7 +8,7 @@ from typing import Any, Self, cast
 from uuid import uuid4
 
 import pytest
-from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceNotFoundError
+from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceNotFoundError, ServiceResponseError
 from azure.data.tables.aio import TableServiceClient
 
 from metering.ledger import Decision, decide
@@ -113,6 +113,33 @@ async def test_a_window_that_changed_alone_makes_the_commit_fail_whole(store: Le
     assert (await store.period_row(tenant, NOVEMBER)).balance == 1
 
 
+@pytest.mark.parametrize("booked", [False, True])
+async def test_behind_a_fence_no_older_commit_can_be_made(store: LedgerStore, tenant: str, *, booked: bool) -> None:
+    if booked:
+        snapshot = await look(store, tenant, "s0")
+        await store.commit(snapshot, decided(snapshot, admit("s0")))
+    snapshot = await look(store, tenant, "s1")
+    before = await store.period_row(tenant, NOVEMBER)
+
+    await store.fence(tenant, NOVEMBER)
+
+    with pytest.raises(CommitConflict):
+        await store.commit(snapshot, decided(snapshot, admit("s1")))
+    assert await store.period_row(tenant, NOVEMBER) == before
+
+
+async def test_an_end_that_takes_nothing_back_still_changes_the_period_row(store: LedgerStore, tenant: str) -> None:
+    snapshot = await look(store, tenant, "s1")
+    await store.commit(snapshot, decided(snapshot, admit("s1")))
+    older = await look(store, tenant, "s1", "s2")
+    ended = End(pool_identifier="pool-s1", opened_at=MORNING, operation="o", request_id="r")
+
+    await store.commit(older, decided(older, ended, at=10))
+
+    with pytest.raises(CommitConflict):
+        await store.commit(older, decided(older, admit("s2"), at=11))
+
+
 @pytest.mark.parametrize("instances", [1, 4])
 async def test_exactly_the_quota_is_admitted_by_instances_on_one_store(
     store: LedgerStore, tenant: str, instances: int
@@ -159,6 +186,7 @@ async def test_storage_that_cannot_be_reached_is_said_to_be_so() -> None:
             store.entry("t", NOVEMBER, 1),
             store.entries("t", NOVEMBER, after=0, limit=1),
             store.period_row("t", NOVEMBER),
+            store.fence("t", NOVEMBER),
         ]
         for read in reads:
             with pytest.raises(LedgerUnavailable):
@@ -187,9 +215,16 @@ async def test_a_wrong_account_key_refuses_everything(azurite: str) -> None:
 class ScriptedTable:
     """Stands for a table client whose table is missing, and whose creation and queries end as told."""
 
-    def __init__(self, *, creating: Exception | None = None, querying: Exception | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        creating: Exception | None = None,
+        querying: Exception | None = None,
+        writing: Exception | None = None,
+    ) -> None:
         self.creating = creating
         self.querying = querying
+        self.writing = writing
         self.created = 0
 
     def get_table_client(self, _: str) -> Self:
@@ -204,6 +239,10 @@ class ScriptedTable:
         self.created += 1
         if self.creating is not None:
             raise self.creating
+
+    async def submit_transaction(self, _: Any) -> None:
+        if self.writing is not None:
+            raise self.writing
 
     async def query_entities(self, *_: Any, **__: Any) -> AsyncIterator[Any]:
         if self.querying is not None:
@@ -243,3 +282,13 @@ async def test_a_missing_table_has_no_entries() -> None:
 async def test_open_windows_that_cannot_be_counted_are_not_taken_for_none() -> None:
     with pytest.raises(LedgerUnavailable):
         await scripted(ScriptedTable(querying=answered(503))).read("t", NOVEMBER, [], open_at=MORNING)
+
+
+async def test_a_fence_that_met_a_conflict_has_been_put_up_by_somebody_else() -> None:
+    await scripted(ScriptedTable(writing=answered(412))).fence("t", NOVEMBER)
+
+
+@pytest.mark.parametrize("writing", [answered(503), ServiceResponseError("no answer")])
+async def test_a_fence_that_may_not_stand_is_said_so(writing: Exception) -> None:
+    with pytest.raises(LedgerUnavailable):
+        await scripted(ScriptedTable(writing=writing)).fence("t", NOVEMBER)

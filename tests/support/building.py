@@ -1,5 +1,6 @@
 """Values for tests, valid unless a test says otherwise."""
 
+import asyncio
 import random
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -64,6 +65,7 @@ class Sleeps:
         """Sleep, in the clock's time."""
         self.taken.append(seconds)
         self.clock.now += timedelta(seconds=seconds)
+        await asyncio.sleep(0)
 
 
 def meter(store: LedgerStore, clock: FakeClock, instance: str = "i1", *, of: Granularity | None = None) -> Meter:

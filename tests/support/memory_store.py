@@ -1,6 +1,7 @@
 """A ledger store in memory, with the ETag semantics of Table Storage, and switches for its faults."""
 
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
@@ -19,6 +20,8 @@ class Fault(Enum):
     UNAVAILABLE = "unavailable"  # a read fails
     LOST_REQUEST = "lost request"  # a commit is not made, and no answer comes
     LOST_ANSWER = "lost answer"  # a commit is made, and no answer comes
+    LATE = "late"  # no answer comes, and the commit is made when `land` is called, if it still can be
+    DUPLICATE = "duplicate"  # a commit arrives twice, and the answer is that of the second
 
 
 type Chooser = Callable[[str], Fault | None]
@@ -32,6 +35,7 @@ class MemoryLedgerStore:
     rows: dict[tuple[str, str], tuple[Any, int]] = field(default_factory=dict)
     operations: list[str] = field(default_factory=list)
     version: int = 0
+    late: list[tuple[Snapshot, Decision]] = field(default_factory=list)
 
     async def read(
         self, tenant_id: str, period: Period, pool_identifiers: Collection[str], *, open_at: datetime | None
@@ -53,13 +57,32 @@ class MemoryLedgerStore:
     async def commit(self, snapshot: Snapshot, decision: Decision) -> None:
         """See `LedgerStore.commit`."""
         fault = self._operation("commit")
-        if fault is Fault.LOST_REQUEST:
+        if fault is Fault.LATE:
+            self.late.append((snapshot, decision))
+        if fault in {Fault.LATE, Fault.LOST_REQUEST}:
             raise CommitUncertain
+        self._apply(snapshot, decision)
+        if fault is Fault.DUPLICATE:
+            self._apply(snapshot, decision)
+        if fault is Fault.LOST_ANSWER:
+            raise CommitUncertain
+
+    def land(self) -> int:
+        """Let late commits arrive; return how many were made."""
+        made = 0
+        for snapshot, decision in self.late:
+            with suppress(CommitConflict):
+                self._apply(snapshot, decision)
+                made += 1
+        self.late.clear()
+        return made
+
+    def _apply(self, snapshot: Snapshot, decision: Decision) -> None:
         tenant_id = snapshot.rows.tenant_id
         writes: list[tuple[str, str | None, Any]] = [
             (f"window:{name}", snapshot.etags.get(name), window) for name, window in decision.windows.items()
         ]
-        if decision.entries:
+        if decision.writes_period:
             period = str(decision.period_row.period)
             writes.append((f"period:{period}", snapshot.etags.get(period), decision.period_row))
         writes += [(_entry_key(entry), None, entry) for entry in decision.entries]
@@ -70,8 +93,14 @@ class MemoryLedgerStore:
         for key, _, value in writes:
             self.version += 1
             self.rows[tenant_id, key] = (value, self.version)
-        if fault is Fault.LOST_ANSWER:
-            raise CommitUncertain
+
+    async def fence(self, tenant_id: str, period: Period) -> None:
+        """See `LedgerStore.fence`."""
+        self._operation("fence")
+        key = (tenant_id, f"period:{period}")
+        row, _ = self.rows.get(key, (PeriodRow.empty(tenant_id, period), 0))
+        self.version += 1
+        self.rows[key] = (row, self.version)
 
     async def entry(self, tenant_id: str, period: Period, sequence: int) -> Entry | None:
         """See `LedgerStore.entry`."""
