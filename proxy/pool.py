@@ -9,6 +9,7 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
 
 import aiohttp
@@ -22,6 +23,7 @@ CONNECT_SECONDS = 5.0
 CONNECTIONS_MAX = 1_000
 KEEPALIVE_SECONDS = 15.0  # shorter than the idle timeouts of front ends, so that a kept connection is rarely a dead one
 ANSWER_BYTES_MAX = 256 * 1024 * 1024
+URLS_MAX = 10_000
 PIECE_BYTES = 256 * 1024  # larger bodies go out in pieces, so that other calls get their turn in between
 
 
@@ -130,7 +132,7 @@ class SessionPoolClient:
         length = {"content-length": str(len(call.body))} if call.body else {}
         request = httpx.Request(
             call.method,
-            f"{call.endpoint}{call.path}?{call.query}",
+            _url(f"{call.endpoint}{call.path}?{call.query}"),
             headers={**call.headers, **authorization, **length},
             content=call.body if len(call.body) <= PIECE_BYTES else _pieces(call.body),
             extensions=self._extensions,
@@ -181,11 +183,22 @@ async def _read(response: httpx.Response) -> bytes:
 
 
 def open_transport() -> AiohttpTransport:
-    """Make the transport for the pool's traffic: one for the process, opened in the event loop that uses it."""
-    limits = httpx.Limits(
-        max_connections=CONNECTIONS_MAX, max_keepalive_connections=None, keepalive_expiry=KEEPALIVE_SECONDS
-    )
-    return AiohttpTransport(limits=limits, trust_env=False)
+    """Make the transport for the pool's traffic: one for the process, opened in the event loop that uses it.
+
+    It keeps no cookies: one that the pool set for one tenant's call would go along with the next tenant's.
+    """
+
+    def open_session() -> aiohttp.ClientSession:
+        connector = aiohttp.TCPConnector(limit=CONNECTIONS_MAX, keepalive_timeout=KEEPALIVE_SECONDS)
+        return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
+
+    return AiohttpTransport(client=open_session)
+
+
+@lru_cache(maxsize=URLS_MAX)
+def _url(text: str) -> httpx.URL:
+    """Parse a URL: a fifth of the client's work, and warm sessions repeat theirs."""
+    return httpx.URL(text)
 
 
 def was_never_sent(error: Exception) -> bool:

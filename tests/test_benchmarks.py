@@ -38,7 +38,7 @@ def test_a_real_run_finds_no_storage_operation_in_any_warm_call() -> None:
     assert results["storage"]["extension"]["writes"] == 1
     assert results["storage"]["cold_instance"]["directory_reads"] == 2
     assert set(results["connections"]) == {"2"}
-    assert set(results["connections"]["2"]) == {"straight", "in_process", "host_alone", "end_to_end"}
+    assert set(results["connections"]["2"]) == {way.value for way in Way}
     for figures in results["connections"]["2"].values():
         assert set(figures) == {
             *("calls_per_second", "p50_ms", "p99_ms", "cpu_ms_per_call"),

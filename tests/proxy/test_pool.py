@@ -185,6 +185,26 @@ async def test_a_call_arrives_as_it_was_given_and_the_answer_comes_back_untouche
     assert (outcome.answer.status, outcome.answer.body) == (302, b"raw")
 
 
+async def test_a_cookie_of_the_pool_goes_along_with_no_later_call() -> None:
+    heads: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for _ in range(2):
+            heads.append(await read_request(reader))
+            writer.write(b"HTTP/1.1 200 OK\r\nSet-Cookie: tenant=acme; Path=/\r\nContent-Length: 0\r\n\r\n")
+            await writer.drain()
+
+    async with serving(serve) as endpoint:
+        by_name = endpoint.replace("127.0.0.1", "localhost")  # cookie jars keep none of a bare address
+        client = SessionPoolClient(tokens=NoTokens(), timeout_seconds=5, transport=open_transport())
+        for _ in range(2):
+            assert isinstance(await client.send(call(by_name)), Answered)
+        await client.aclose()
+
+    assert len(heads) == 2
+    assert b"cookie" not in heads[1].lower()
+
+
 # ---- outcomes ------------------------------------------------------------------------------------------------------
 
 

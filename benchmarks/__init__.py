@@ -1,0 +1,17 @@
+"""What Tollgate costs: `python -m benchmarks`.
+
+One call takes five ways to an answer, in interleaved rounds, so that what a noisy machine does to one way it does to
+all; and the storage operations of calls are counted on the wire. `docs/benchmarks.md` says how to read the figures.
+
+    __main__.py     arguments, signals, exit statuses
+    bench.py        one run, straight down: start, count, measure in rounds, stop
+    deployment.py   the processes that are measured, on loopback
+    wire.py         the call, and how messages are told apart on a connection
+    upstream.py     a process: the trivial pool at the end of every way
+    load.py         a process: calls over HTTP, in a closed loop
+    in_process.py   a process: the gateway without a host, or its HTTP client alone, in a closed loop
+    workers.py      how the last two are told what to measure, and the loop they share
+    tap.py          passes the storage's traffic on and notes each operation
+    figures.py      samples -> medians, ratios, added latency, the storage's verdict (pure)
+    report.py       figures -> tables or JSON
+"""

@@ -1,0 +1,138 @@
+"""A run's results as JSON for machines, as tables for people."""
+
+import os
+import platform
+from dataclasses import asdict
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.bench import ROUNDS, Results
+from benchmarks.figures import Tally, Way, WayFigures
+
+_COLUMNS_MIN = 120  # what the longest line needs; a file or a pipe has no width of its own
+
+_NAMES = {
+    Way.STRAIGHT: "straight to the upstream",
+    Way.CLIENT_ALONE: "its HTTP client alone",
+    Way.IN_PROCESS: "gateway in process",
+    Way.HOST_ALONE: "host alone (echo)",
+    Way.END_TO_END: "Tollgate, end to end",
+}
+
+
+def to_json(results: Results, problem: str | None) -> dict[str, Any]:
+    """Make the results JSON; durations in the unit that their name ends in."""
+    storage = results.storage
+    return {
+        "machine": {"cores": os.process_cpu_count(), "python": platform.python_version()},
+        "seconds": results.plan.seconds,
+        "rounds": ROUNDS,
+        "connections": {
+            str(connections): {way.value: asdict(figures) for way, figures in ways.items()}
+            for connections, ways in results.ways.items()
+        },
+        "storage": {
+            "operations_per_warm_call": storage.operations_per_warm_call,
+            "warm_calls": storage.warm_calls,
+            "cold_instance": asdict(storage.cold_instance),
+            "first_call": asdict(storage.first_call),
+            "extension": asdict(storage.extension),
+            "steady": [
+                {**asdict(steady), "directory_reads_per_second": steady.directory_reads_per_second}
+                for steady in storage.steady
+            ],
+        },
+        "problem": problem,
+    }
+
+
+def show(results: Results) -> None:
+    """Print the results as tables to standard output."""
+    console = Console(highlight=False)
+    console.width = max(console.width, _COLUMNS_MIN)
+    console.print(
+        f"\nTollgate on {os.process_cpu_count()} cores, Python {platform.python_version()}: "
+        f"medians over {ROUNDS} interleaved rounds of {results.plan.sample_seconds:.2g} s per way"
+    )
+    for connections, ways in results.ways.items():
+        console.print(_ways_table(connections, ways))
+        console.print(_borders(connections, ways))
+    console.print(_storage_table(results))
+
+
+def _ways_table(connections: int, ways: dict[Way, WayFigures]) -> Table:
+    table = Table(title=f"\nA covered POST /code/execute at {_counted(connections)}", title_justify="left")
+    table.add_column("way", no_wrap=True)
+    for heading in ("calls/s", "to straight", "p50 ms", "p99 ms", "+ p50 ms", "+ p99 ms", "CPU ms/call"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for way, figures in ways.items():
+        compared = way is not Way.STRAIGHT
+        table.add_row(
+            _NAMES[way],
+            f"{figures.calls_per_second:,.0f}",
+            f"{figures.rate_ratio:.2f}",
+            f"{figures.p50_ms:.2f}",
+            f"{figures.p99_ms:.2f}",
+            f"{figures.added_p50_ms:+.2f}" if compared else "",
+            f"{figures.added_p99_ms:+.2f}" if compared else "",
+            "" if figures.cpu_ms_per_call is None else f"{figures.cpu_ms_per_call:.2f}",
+        )
+    return table
+
+
+def _borders(connections: int, ways: dict[Way, WayFigures]) -> str:
+    """Say what the table means at the two borders: Tollgate's own code, and Tollgate in its host."""
+    client, inside, host, whole = (
+        ways[way] for way in (Way.CLIENT_ALONE, Way.IN_PROCESS, Way.HOST_ALONE, Way.END_TO_END)
+    )
+    of_client = inside.calls_per_second / client.calls_per_second
+    of_host = whole.calls_per_second / host.calls_per_second
+    text = (
+        f"The gateway in process has {of_client:.2f} of its HTTP client's rate, "
+        f"Tollgate end to end {of_host:.2f} of its host's.\n"
+    )
+    if connections == 1:
+        own_ms = inside.added_p50_ms - client.added_p50_ms
+        return text + (
+            f"Added to the median call in process: {inside.added_p50_ms:.2f} ms, "
+            f"of which the HTTP client takes {client.added_p50_ms:.2f} ms and Tollgate's own code {own_ms:.2f} ms.\n"
+            f"Added end to end: {whole.added_p50_ms:.2f} ms, "
+            f"of which the host takes {host.added_p50_ms:.2f} ms even for an echo."
+        )
+    text += "The process is saturated: latency is mostly waiting in line, so read the rates."
+    if inside.cpu_ms_per_call and whole.cpu_ms_per_call:
+        text += (
+            f"\nOne core carries {1000 / inside.cpu_ms_per_call:,.0f} calls/s by the gateway in process, "
+            f"{1000 / whole.cpu_ms_per_call:,.0f} end to end."
+        )
+    return text
+
+
+def _storage_table(results: Results) -> Table:
+    storage = results.storage
+    table = Table(title="\nStorage operations, counted on the wire", title_justify="left")
+    for heading in ("call", "ledger", "keys and tenants"):
+        table.add_column(heading, no_wrap=True)
+    by_time = "by time, below"
+    table.add_row(f"warm ({storage.warm_calls:,} calls)", f"{storage.operations_per_warm_call:g} a call", by_time)
+    table.add_row("first of a session", _ledger(storage.first_call), by_time)
+    table.add_row("extension", _ledger(storage.extension), by_time)
+    cold = storage.cold_instance
+    table.add_row("first of an instance", _ledger(cold), f"{cold.directory_reads:g} reads")
+    for steady in storage.steady:
+        table.add_row(
+            f"warm, {_counted(steady.connections)}, {steady.calls / steady.seconds:,.0f} calls/s",
+            "",
+            f"{steady.directory_reads_per_second:.2f} reads/s in the background",
+        )
+    return table
+
+
+def _ledger(operations: Tally) -> str:
+    return f"{operations.reads:g} reads, {operations.writes:g} written"
+
+
+def _counted(connections: int) -> str:
+    return "1 connection" if connections == 1 else f"{connections} connections"
