@@ -4,7 +4,6 @@ Rules of this file: memory only, one event loop, no await. Forgetting a session 
 safe: its next call reads the ledger again.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -80,16 +79,14 @@ class Coverage:
             session.opened_at, session.paid_until = opened_at, paid_until
 
     def _sweep(self, now: datetime) -> None:
-        """Drop what has expired; if that is not enough, all that is idle. Costs little per session entered."""
-        self._drop(lambda session: session.paid_until <= now)
-        if len(self._sessions) >= self._sessions_max:
-            self._drop(lambda _: True)
-        kept = len(self._sessions)
-        self._sweep_at = max(kept + 1, min(max(SWEEP_AT_MIN, 2 * kept), self._sessions_max))
+        """Drop what has expired and, if too much is left, the older half of the rest; costs little per session."""
+        kept = {name: s for name, s in self._sessions.items() if _in_use(s) or s.paid_until > now}
+        if len(kept) >= self._sessions_max:
+            half = len(kept) // 2
+            kept = {name: s for age, (name, s) in enumerate(kept.items()) if _in_use(s) or age >= half}
+        self._sessions = kept
+        self._sweep_at = max(len(kept) + 1, min(max(SWEEP_AT_MIN, 2 * len(kept)), self._sessions_max))
 
-    def _drop(self, unwanted: Callable[[SessionMemory], bool]) -> None:
-        self._sessions = {
-            identifier: session
-            for identifier, session in self._sessions.items()
-            if session.calls or session.withheld or not unwanted(session)
-        }
+
+def _in_use(session: SessionMemory) -> bool:
+    return session.calls > 0 or bool(session.withheld)
