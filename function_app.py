@@ -15,6 +15,7 @@ import azure.functions as func
 from console.wiring import build_apis
 from proxy.answering import Handler, answer
 from proxy.bootstrap import build
+from proxy.housekeeping import Housekeeping
 from proxy.messages import GatewayRequest
 from proxy.settings import Settings, read_settings
 
@@ -33,14 +34,15 @@ class Surfaces:
     operator: Handler
     tenant: Handler
     health: Handler
+    housekeeping: Housekeeping
 
 
 @functools.cache
 def surfaces() -> Surfaces:
     """Build the handlers at the first call: their connections belong to the event loop that serves."""
     parts = build(settings)
-    operator, tenant = build_apis(parts.ledger)
-    return Surfaces(parts.gateway.handle, operator.handle, tenant.handle, parts.health.handle)
+    operator, tenant = build_apis(parts.ledger, pool_sessions=parts.pool_sessions)
+    return Surfaces(parts.gateway.handle, operator.handle, tenant.handle, parts.health.handle, parts.housekeeping)
 
 
 @app.function_name("healthz")
@@ -62,6 +64,13 @@ async def operator(req: func.HttpRequest) -> func.HttpResponse:
 async def usage(req: func.HttpRequest) -> func.HttpResponse:
     """Serve a tenant's own statement and entries."""
     return await _serve(surfaces().tenant, req)
+
+
+@app.function_name("housekeeping")
+@app.timer_trigger(arg_name="timer", schedule="0 */5 * * * *")
+async def housekeeping(timer: func.TimerRequest) -> None:  # noqa: ARG001 -- bound by its name
+    """Remove expired windows, every five minutes; no call ever waits for it."""
+    await surfaces().housekeeping.run()
 
 
 @app.function_name("zz_session_pool")

@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from console.backends import WRONG_USAGE, CommandError
-from console.commands import keys, tenants, usage
+from console.commands import keys, reconcile, tenants, usage, verify
 
 
 class Root(TyperGroup):
@@ -34,7 +34,7 @@ class Root(TyperGroup):
 app = typer.Typer(
     name="tollgate",
     cls=Root,
-    help="Tollgate's operators' command line: tenants, API keys, usage.",
+    help="Tollgate's operators' command line: tenants, API keys, usage, audits.",
     pretty_exceptions_enable=False,  # they would print what variables hold
     epilog="Set TOLLGATE_URL and TOLLGATE_KEY (an operator's key) first.",
 )
@@ -42,6 +42,8 @@ app.add_typer(tenants.app, name="tenants")
 app.add_typer(keys.app, name="keys")
 app.add_typer(usage.app, name="usage")
 usage.add_adjust(app)
+verify.add_verify(app)
+reconcile.add_reconcile(app)
 
 
 def main() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from console.administration import Administration
+from console.audits import Audits
 from console.bodies import (
     AdjustmentBody,
     ExpiryBody,
@@ -29,9 +30,10 @@ from proxy.tenants import OPERATOR_SCOPES, Scope, Tenant, credential_from
 class OperatorApi:
     """Answers operators; safe to use from any number of tasks."""
 
-    def __init__(self, *, directory: Directory, administration: Administration) -> None:
+    def __init__(self, *, directory: Directory, administration: Administration, audits: Audits) -> None:
         self._directory = directory
         self._administration = administration
+        self._audits = audits
 
     async def handle(self, request: GatewayRequest) -> GatewayResponse:
         """Answer one call.
@@ -59,6 +61,8 @@ class OperatorApi:
         match (request.method, *segments):
             case ("GET", "tenants"):
                 return 200, {"tenants": [tenant_view(tenant) for tenant in await self._administration.tenants()]}
+            case ("GET", "reconciliation"):
+                return 200, await self._audits.reconciliation()
             case (_, "keys", *rest):
                 return await self._keys(request, None, rest)
             case (_, "tenants", tenant_id, "keys", *rest):
@@ -77,6 +81,9 @@ class OperatorApi:
                 return await self._put_tenant(tenant_id, request.body)
             case ("POST", "adjustments"):
                 return 201, await self._adjust(tenant_id, request)
+            case ("GET", "verification"):
+                query = read_usage_query(request.query)
+                return 200, await self._audits.verification(await administration.tenant(tenant_id), query.period)
             case ("GET", "usage"):
                 query = read_usage_query(request.query)
                 return 200, await usage.statement(await administration.tenant(tenant_id), query.period)

@@ -10,7 +10,9 @@ from typing import Any
 
 from metering.entries import Entry
 from metering.increments import Granularity
+from metering.reconcile import Difference
 from metering.statements import Statement
+from metering.verify import Finding
 from proxy.tenants import ApiKey, ParsedKey, Tenant
 
 type Json = dict[str, Any]
@@ -101,6 +103,28 @@ def statement_view(statement: Statement, granularity: Granularity) -> Json:
         names = ("used", "quota", "remaining")
         view["minutes_today"] = {name: minutes(getattr(today, name)) for name in names}
     return view
+
+
+def finding_view(finding: Finding) -> Json:
+    """Show what is wrong with a ledger, and in which row."""
+    return {"kind": finding.flaw.value, "row": finding.where, "what": finding.what}
+
+
+def difference_view(found: Difference) -> Json:
+    """Show on which session ledger and pool differ: for operators only, since it holds the pool's own names."""
+    window, held = found.window, found.held
+    return {
+        "kind": found.mismatch.value,
+        "tenant": found.tenant_id,
+        "session": found.session_name,
+        "minutes": round(found.seconds / 60, 3),
+        "opened_at": None if window is None else instant(window.opened_at),
+        "paid_until": None if window is None else instant(window.paid_until),
+        "created_at": None if held is None else _instant_or_none(held.created_at),
+        "last_accessed_at": None if held is None else _instant_or_none(held.last_accessed_at),
+        "expires_at": None if held is None else _instant_or_none(held.expires_at),
+        "pool_identifier": found.pool_identifier,
+    }
 
 
 def number(value: Decimal) -> int | float:

@@ -1,16 +1,23 @@
 """Builds the console's two APIs from parts that the gateway has already."""
 
+from datetime import timedelta
 from typing import Protocol
 
 from console.administration import Adjuster, Administration
+from console.audits import Audits, SessionLister
 from console.operator_api import OperatorApi
 from console.tenant_api import TenantApi
 from console.usage import Usage
 from metering.clock import Clock
+from metering.entries import LedgerKeys
 from metering.increments import Granularity
-from metering.store import LedgerStore
+from metering.store import LedgerScan, LedgerStore
 from proxy.directory import Directory
 from proxy.settings import LedgerSettings
+
+
+class Ledger(LedgerStore, LedgerScan, Protocol):
+    """The ledger as the request path knows it, and as those who verify it do."""
 
 
 class Parts(Protocol):
@@ -18,7 +25,7 @@ class Parts(Protocol):
 
     @property
     def settings(self) -> LedgerSettings:
-        """Has the rate and the currency."""
+        """Has the rate, the currency and the pool's cooldown."""
         ...
 
     @property
@@ -32,8 +39,13 @@ class Parts(Protocol):
         ...
 
     @property
-    def store(self) -> LedgerStore:
+    def store(self) -> Ledger:
         """The ledger."""
+        ...
+
+    @property
+    def keys(self) -> LedgerKeys:
+        """The keys of the ledger's chain."""
         ...
 
     @property
@@ -47,8 +59,8 @@ class Parts(Protocol):
         ...
 
 
-def build_apis(parts: Parts) -> tuple[OperatorApi, TenantApi]:
-    """Build the operator's and the tenants' API."""
+def build_apis(parts: Parts, *, pool_sessions: SessionLister | None = None) -> tuple[OperatorApi, TenantApi]:
+    """Build the operator's and the tenants' API; without `pool_sessions` nothing can be reconciled."""
     usage = Usage(
         ledger=parts.store,
         granularity=parts.granularity,
@@ -57,7 +69,16 @@ def build_apis(parts: Parts) -> tuple[OperatorApi, TenantApi]:
         currency=parts.settings.currency,
     )
     administration = Administration(directory=parts.directory, adjuster=parts.meter, usage=usage)
+    audits = Audits(
+        ledger=parts.store,
+        directory=parts.directory,
+        pool_sessions=pool_sessions,
+        granularity=parts.granularity,
+        keys=parts.keys,
+        cooldown=timedelta(seconds=parts.settings.pool_cooldown_seconds),
+        clock=parts.clock,
+    )
     return (
-        OperatorApi(directory=parts.directory, administration=administration),
+        OperatorApi(directory=parts.directory, administration=administration, audits=audits),
         TenantApi(directory=parts.directory, usage=usage),
     )

@@ -7,9 +7,11 @@ Read in this order:
 3. `entries`      the ledger's immutable rows and their hash chain
 4. `rows`         the running sums and paid windows;  `requests`: what the ledger is asked and answers
 5. `ledger`       the pure decision: (rows, requests, now) -> (new rows, entries, answers)
-6. `store`        what a ledger store promises;  `table_store` keeps it in Table Storage
+6. `store`        what a ledger store promises;  `table_store` keeps it in Table Storage (`row_keys`, `table_rows`)
 7. `meter`        admit, reverse, end: coverage in memory, group commit, retries
 8. `statements`   one tenant's account for one period
+9. `verify`       what is wrong with a ledger, from its entries, with `windows`;  `audit` reads one through
+10. `reconcile`   the windows against the pool's own list;  `housekeeping` removes windows that are long over
 
 Nothing here knows HTTP, API keys or the session pool, and nothing here imports `proxy`.
 """

@@ -1,9 +1,11 @@
 """The one reader of wall time; everything else takes a `Clock` or an instant."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 type Clock = Callable[[], datetime]
+
+CLOCKS_APART = timedelta(minutes=10)  # the most that two instances may differ: each is up to five minutes off
 
 
 def utc_now() -> datetime:

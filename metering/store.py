@@ -1,6 +1,6 @@
 """What a ledger store promises to the meter, whatever it is made of."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -8,7 +8,7 @@ from typing import Protocol
 from metering.entries import Entry
 from metering.ledger import Decision
 from metering.periods import Period
-from metering.rows import PeriodRow, Rows
+from metering.rows import PeriodRow, Rows, Window
 
 
 class LedgerUnavailable(Exception):  # noqa: N818 -- named after the state that the caller has to answer with
@@ -33,6 +33,25 @@ class Snapshot:
 
     rows: Rows
     etags: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class BadRow:
+    """A row that is none of a ledger, or not as Tollgate writes it; `problem` is a predicate: "cannot be read"."""
+
+    key: str
+    problem: str
+
+
+type StoredRow = Entry | PeriodRow | Window | BadRow
+
+
+@dataclass(frozen=True, slots=True)
+class EndedWindow:
+    """A window that has ended, with the mark that proves that its row has not changed since."""
+
+    pool_identifier: str
+    etag: str
 
 
 class LedgerStore(Protocol):
@@ -78,4 +97,35 @@ class LedgerStore(Protocol):
 
     async def period_row(self, tenant_id: str, period: Period) -> PeriodRow:
         """Read the period row; an empty one if nothing was ever booked. Raises LedgerUnavailable."""
+        ...
+
+
+class LedgerScan(Protocol):
+    """Reads a tenant's rows whole, for those who verify them; the request path does not need it."""
+
+    def scan(self, tenant_id: str, start: str, stop: str | None) -> AsyncIterator[StoredRow]:
+        """Read the tenant's rows with `start <= key < stop` (None: to the last), in the order of their `row_keys`.
+
+        Rows are handed out as they arrive, never held all at once; a scan is no snapshot, but it misses no row that was
+        there when it began, and sees entries of one commit together with all those before them.
+
+        Raises:
+            LedgerUnavailable: while rows are handed out, too.
+        """
+        ...
+
+
+class LedgerUpkeep(Protocol):
+    """Removes rows that nobody needs any more; the request path does not need it."""
+
+    async def ended_windows(self, tenant_id: str, *, before: datetime, limit: int) -> tuple[EndedWindow, ...]:
+        """Read up to `limit` windows that were paid until before that instant. Raises LedgerUnavailable."""
+        ...
+
+    async def remove_windows(self, tenant_id: str, windows: Sequence[EndedWindow]) -> int:
+        """Remove those of these rows that have not changed since they were read; return how many that were.
+
+        Raises:
+            LedgerUnavailable: some may have been removed.
+        """
         ...

@@ -2,6 +2,7 @@
 
 import secrets
 from dataclasses import dataclass
+from datetime import timedelta
 
 from azure.data.tables.aio import TableServiceClient
 from azure.identity.aio import DefaultAzureCredential
@@ -15,7 +16,9 @@ from metering.table_store import TableLedgerStore
 from proxy.directory import Directory
 from proxy.gateway import Gateway
 from proxy.health import Health
+from proxy.housekeeping import Housekeeping
 from proxy.pool import SessionPoolClient, open_transport
+from proxy.pool_sessions import PoolSessions
 from proxy.settings import LedgerSettings, PoolAuth, Settings, parse_ledger_secret
 from proxy.storage import open_tables
 from proxy.table_tenants import TenantTables
@@ -30,6 +33,7 @@ class LedgerParts:
     granularity: Granularity
     clock: Clock
     store: TableLedgerStore
+    keys: LedgerKeys
     directory: Directory
     meter: Meter
 
@@ -41,6 +45,8 @@ class Parts:
     ledger: LedgerParts
     gateway: Gateway
     health: Health
+    pool_sessions: PoolSessions
+    housekeeping: Housekeeping
 
 
 def build_ledger(settings: LedgerSettings, service: TableServiceClient, *, clock: Clock = utc_now) -> LedgerParts:
@@ -60,6 +66,7 @@ def build_ledger(settings: LedgerSettings, service: TableServiceClient, *, clock
         granularity=terms.granularity,
         clock=clock,
         store=store,
+        keys=terms.keys,
         directory=Directory(TenantTables(service), clock=clock),
         meter=Meter(store=store, terms=terms, clock=clock),
     )
@@ -71,10 +78,11 @@ def build(settings: Settings, *, clock: Clock = utc_now) -> Parts:
     transport = open_transport()
     tokens = NoTokens() if settings.pool_auth is PoolAuth.NONE else EntraTokens(DefaultAzureCredential(), clock=clock)
     endpoints = tuple(str(endpoint).rstrip("/") for endpoint in settings.pool_endpoints)
+    pool = SessionPoolClient(tokens=tokens, timeout_seconds=settings.pool_timeout_seconds, transport=transport)
     gateway = Gateway(
         authenticator=ledger.directory,
         meter=ledger.meter,
-        pool=SessionPoolClient(tokens=tokens, timeout_seconds=settings.pool_timeout_seconds, transport=transport),
+        pool=pool,
         endpoints=endpoints,
         namespace_secret=settings.namespace_secret.get_secret_value().encode(),
         granularity=ledger.granularity,
@@ -82,4 +90,16 @@ def build(settings: Settings, *, clock: Clock = utc_now) -> Parts:
         body_bytes_max=settings.max_body_bytes,
     )
     health = Health(store=ledger.store, transport=transport, endpoints=endpoints, clock=clock)
-    return Parts(ledger=ledger, gateway=gateway, health=health)
+    housekeeping = Housekeeping(
+        ledger=ledger.store,
+        directory=ledger.directory,
+        held=timedelta(seconds=max(settings.pool_cooldown_seconds, settings.tail_seconds)),
+        clock=clock,
+    )
+    return Parts(
+        ledger=ledger,
+        gateway=gateway,
+        health=health,
+        pool_sessions=PoolSessions(pool=pool, endpoints=endpoints),
+        housekeeping=housekeeping,
+    )

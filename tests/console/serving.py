@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
-from console.wiring import build_apis
+from console.wiring import Ledger, build_apis
 from metering.clock import Clock
+from metering.entries import LedgerKeys
 from metering.increments import Granularity
 from metering.meter import Meter
-from metering.store import LedgerStore
 from metering.table_store import TableLedgerStore
 from proxy.answering import answer
 from proxy.directory import Directory
@@ -21,7 +21,7 @@ from proxy.messages import GatewayRequest
 from proxy.settings import LedgerSettings
 from proxy.storage import open_tables
 from proxy.table_tenants import TenantTables
-from tests.support.building import granularity, terms
+from tests.support.building import KEYS, granularity, terms
 
 LEDGER_SECRET = "k1:" + "1" * 32
 
@@ -32,10 +32,11 @@ class Parts:
 
     settings: LedgerSettings
     clock: Clock
-    store: LedgerStore
+    store: Ledger
     directory: Directory
     meter: Meter
     granularity: Granularity = field(default_factory=granularity)
+    keys: LedgerKeys = KEYS
 
 
 @contextlib.asynccontextmanager

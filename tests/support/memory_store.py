@@ -1,6 +1,7 @@
 """A ledger store in memory, with the ETag semantics of Table Storage, and switches for its faults."""
 
-from collections.abc import Callable, Collection
+import asyncio
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -10,8 +11,11 @@ from typing import Any
 from metering.entries import Entry
 from metering.ledger import Decision
 from metering.periods import Period
+from metering.row_keys import entry_key, window_key
 from metering.rows import PeriodRow, Rows, Window
-from metering.store import CommitConflict, CommitUncertain, LedgerUnavailable, Snapshot
+from metering.store import CommitConflict, CommitUncertain, EndedWindow, LedgerUnavailable, Snapshot, StoredRow
+
+PAGE = 10  # rows of one page of a scan: few, so that tests see several
 
 
 class Fault(Enum):
@@ -85,7 +89,7 @@ class MemoryLedgerStore:
         if decision.writes_period:
             period = str(decision.period_row.period)
             writes.append((f"period:{period}", snapshot.etags.get(period), decision.period_row))
-        writes += [(_entry_key(entry), None, entry) for entry in decision.entries]
+        writes += [(entry_key(entry.period, entry.sequence), None, entry) for entry in decision.entries]
         for key, etag, _ in writes:
             current = self.rows.get((tenant_id, key))
             if etag != (None if current is None else str(current[1])):
@@ -105,13 +109,13 @@ class MemoryLedgerStore:
     async def entry(self, tenant_id: str, period: Period, sequence: int) -> Entry | None:
         """See `LedgerStore.entry`."""
         self._operation("entry")
-        found = self.rows.get((tenant_id, f"entry:{period}:{sequence}"))
+        found = self.rows.get((tenant_id, entry_key(period, sequence)))
         return None if found is None else found[0]
 
     async def entries(self, tenant_id: str, period: Period, *, after: int, limit: int) -> tuple[Entry, ...]:
         """See `LedgerStore.entries`."""
         self._operation("entries")
-        wanted = (self.rows.get((tenant_id, f"entry:{period}:{after + 1 + n}")) for n in range(limit))
+        wanted = (self.rows.get((tenant_id, entry_key(period, after + 1 + n))) for n in range(limit))
         return tuple(found[0] for found in wanted if found is not None)
 
     async def period_row(self, tenant_id: str, period: Period) -> PeriodRow:
@@ -119,6 +123,42 @@ class MemoryLedgerStore:
         self._operation("period_row")
         found = self.rows.get((tenant_id, f"period:{period}"))
         return PeriodRow.empty(tenant_id, period) if found is None else found[0]
+
+    async def scan(self, tenant_id: str, start: str, stop: str | None) -> AsyncIterator[StoredRow]:
+        """See `LedgerScan.scan`: looks for the next page only when it is asked for."""
+        self._operation("scan")
+        while True:
+            await asyncio.sleep(0)  # others write meanwhile
+            keys = (key for tenant, key in self.rows if tenant == tenant_id)
+            page = sorted(key for key in keys if start <= key and (stop is None or key < stop))[:PAGE]
+            if not page:
+                return
+            for key in page:
+                if (tenant_id, key) in self.rows:
+                    yield self.rows[tenant_id, key][0]
+            start = page[-1] + "\0"
+
+    async def ended_windows(self, tenant_id: str, *, before: datetime, limit: int) -> tuple[EndedWindow, ...]:
+        """See `LedgerUpkeep.ended_windows`."""
+        self._operation("ended_windows")
+        rows = [(row, version) for (tenant, _), (row, version) in self.rows.items() if tenant == tenant_id]
+        ended = [
+            EndedWindow(row.pool_identifier, str(version))
+            for row, version in rows
+            if isinstance(row, Window) and row.paid_until < before
+        ]
+        return tuple(ended[:limit])
+
+    async def remove_windows(self, tenant_id: str, windows: Sequence[EndedWindow]) -> int:
+        """See `LedgerUpkeep.remove_windows`."""
+        self._operation("remove_windows")
+        removed = 0
+        for window in windows:
+            key = (tenant_id, window_key(window.pool_identifier))
+            if key in self.rows and str(self.rows[key][1]) == window.etag:
+                del self.rows[key]
+                removed += 1
+        return removed
 
     def _operation(self, name: str) -> Fault | None:
         self.operations.append(name)
@@ -137,7 +177,3 @@ class MemoryLedgerStore:
     def _open_windows(self, tenant_id: str, at: datetime) -> dict[str, datetime]:
         windows = (value for (tenant, _), (value, _) in self.rows.items() if tenant == tenant_id)
         return {w.pool_identifier: w.paid_until for w in windows if isinstance(w, Window) and w.paid_until > at}
-
-
-def _entry_key(entry: Entry) -> str:
-    return f"entry:{entry.period}:{entry.sequence}"
