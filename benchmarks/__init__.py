@@ -1,7 +1,8 @@
 """What Tollgate costs: `python -m benchmarks`.
 
 One call takes five ways to an answer, in interleaved rounds, so that what a noisy machine does to one way it does to
-all; and the storage operations of calls are counted on the wire. `docs/benchmarks.md` says how to read the figures.
+all; the storage operations of calls are counted on the wire; bursts of one tenant's new sessions are charged, beside
+the naive way of doing so. `docs/benchmarks.md` says how to read the figures.
 
     __main__.py     arguments, signals, exit statuses
     bench.py        one run, straight down: start, count, measure in rounds, stop
@@ -11,6 +12,7 @@ all; and the storage operations of calls are counted on the wire. `docs/benchmar
     load.py         a process: calls over HTTP, in a closed loop
     in_process.py   a process: the gateway without a host, or its HTTP client alone, in a closed loop
     workers.py      how the last two are told what to measure, and the loop they share
+    contention.py   bursts of charges for one tenant, by the meter and by one transaction each
     tap.py          passes the storage's traffic on and notes each operation
     figures.py      samples -> medians, ratios, added latency, the storage's verdict (pure)
     report.py       figures -> tables or JSON

@@ -1,4 +1,4 @@
-"""One run, straight down: count what single calls take of the storage, measure in rounds, serve without a pause.
+"""One run, straight down: count what single calls take of the storage, measure in rounds, serve without a pause, burst.
 
 Every covered call of the run is counted by the taps, so the claim about warm calls is about all of them.
 """
@@ -6,6 +6,7 @@ Every covered call of the run is counted by the taps, so the claim about warm ca
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from benchmarks.contention import Contention, contend
 from benchmarks.deployment import Deployment, cpu_seconds
 from benchmarks.figures import Round, Sample, Steady, StorageFigures, Tally, Way, WayFigures, compare, tally
 from benchmarks.tap import StorageTap
@@ -23,7 +24,7 @@ type Tell = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """How long to measure in all, at how many connections; the storage counts and warming up come on top."""
+    """How long to measure, at how many connections; storage counts, warming up and bursts come on top."""
 
     seconds: float
     connections: Sequence[int]
@@ -41,11 +42,12 @@ class Plan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Results:
-    """What a run found: the ways by number of connections, and the storage operations."""
+    """What a run found: the ways by number of connections, the storage operations, and bursts of new sessions."""
 
     plan: Plan
     ways: dict[int, dict[Way, WayFigures]]
     storage: StorageFigures
+    contention: Sequence[Contention]
 
 
 async def run(deployment: Deployment, plan: Plan, tell: Tell) -> Results:
@@ -81,7 +83,8 @@ async def run(deployment: Deployment, plan: Plan, tell: Tell) -> Results:
         steady=steady,
     )
     ways = {connections: compare([round_[connections] for round_ in rounds]) for connections in plan.connections}
-    return Results(plan=plan, ways=ways, storage=storage)
+    contention = await contend(deployment.storage, plan.seconds, tell)
+    return Results(plan=plan, ways=ways, storage=storage, contention=contention)
 
 
 async def _count_single_calls(deployment: Deployment) -> tuple[Tally, Tally, Tally]:

@@ -22,6 +22,7 @@ from infra.local.claims import free_port
 from infra.local.processes import Child, LocalError, until_ready
 from infra.local.stack import Options, part_environment
 from infra.local.state import State
+from infra.local.storage import connection_string
 
 INCREMENT_SECONDS = 300
 START_SECONDS = 60
@@ -57,6 +58,7 @@ class Deployment:
         pids: the process behind each way.
         load: the worker that calls over HTTP.
         gateway: the worker that is the gateway in process, or its HTTP client alone.
+        storage: the connection string, past the taps.
         host_tap: sees what Tollgate's host asks of the storage.
         gateway_tap: the same for the gateway in process.
         key: of a tenant with a monthly quota.
@@ -64,6 +66,7 @@ class Deployment:
 
     load: Worker
     gateway: Worker
+    storage: str
     host_tap: StorageTap
     gateway_tap: StorageTap
     key: str
@@ -99,6 +102,7 @@ class Deployment:
 
     async def _start(self) -> None:
         storage_port = free_port()
+        self.storage = connection_string(storage_port)
         self.host_tap = await self._running.enter_async_context(StorageTap(storage_port))
         self.gateway_tap = await self._running.enter_async_context(StorageTap(storage_port))
         plain = {name: value for name, value in os.environ.items() if not name.startswith("TOLLGATE_")}

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.bench import ROUNDS, Results
+from benchmarks.contention import Scheme
 from benchmarks.figures import Tally, Way, WayFigures
 
 _COLUMNS_MIN = 120  # what the longest line needs; a file or a pipe has no width of its own
@@ -20,6 +21,7 @@ _NAMES = {
     Way.HOST_ALONE: "host alone (echo)",
     Way.END_TO_END: "Tollgate, end to end",
 }
+_SCHEMES = {Scheme.TOLLGATE: "Tollgate", Scheme.NAIVE: "one transaction each"}
 
 
 def to_json(results: Results, problem: str | None) -> dict[str, Any]:
@@ -44,6 +46,7 @@ def to_json(results: Results, problem: str | None) -> dict[str, Any]:
                 for steady in storage.steady
             ],
         },
+        "contention": [asdict(bursts) for bursts in results.contention],
         "problem": problem,
     }
 
@@ -60,6 +63,7 @@ def show(results: Results) -> None:
         console.print(_ways_table(connections, ways))
         console.print(_borders(connections, ways))
     console.print(_storage_table(results))
+    console.print(_contention_table(results))
 
 
 def _ways_table(connections: int, ways: dict[Way, WayFigures]) -> Table:
@@ -126,6 +130,22 @@ def _storage_table(results: Results) -> Table:
             f"warm, {_counted(steady.connections)}, {steady.calls / steady.seconds:,.0f} calls/s",
             "",
             f"{steady.directory_reads_per_second:.2f} reads/s in the background",
+        )
+    return table
+
+
+def _contention_table(results: Results) -> Table:
+    table = Table(title="\nOne tenant's new sessions, all at once: their charges", title_justify="left")
+    for heading in ("sessions", "instances", "scheme", "charged", "charges/s", "p50 ms", "p99 ms"):
+        table.add_column(heading, justify="left" if heading == "scheme" else "right", no_wrap=True)
+    for bursts in results.contention:
+        table.add_row(
+            str(bursts.sessions),
+            str(bursts.instances),
+            _SCHEMES[bursts.scheme],
+            f"{bursts.charged} of {bursts.charges}",
+            f"{bursts.charges_per_second:,.0f}",
+            *("cut off" if value is None else f"{value:,.0f}" for value in (bursts.p50_ms, bursts.p99_ms)),
         )
     return table
 
