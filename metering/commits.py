@@ -16,13 +16,23 @@ from typing import Protocol
 from metering.clock import Clock
 from metering.ledger import Decision, Terms, decide
 from metering.periods import Period
-from metering.requests import Admit, Admitted, Answer, Charge, End, Request, Reverse
+from metering.requests import (
+    Admit,
+    Admitted,
+    Answer,
+    Charge,
+    End,
+    QuotaExceeded,
+    Request,
+    Reverse,
+    TooManySessions,
+)
 from metering.store import CommitConflict, CommitUncertain, LedgerStore, LedgerUnavailable, Snapshot
 
 REQUESTS_MAX = 49
 QUEUE_MAX = 2_000  # requests of one tenant that wait in one instance: some seconds of work; more is refused at once
 ATTEMPTS_MAX = 20
-TRYING_SECONDS_MAX = 8.0  # clients with the shortest patience have gone by then
+TRYING_SECONDS_MAX = 5.0  # clients with the shortest patience have gone by then; the last try may add a timeout
 BACKOFF_SECONDS_MIN = 0.01
 BACKOFF_SECONDS_MAX = 0.4
 
@@ -158,6 +168,10 @@ class GroupCommit:
                 return
             self._observer.committed(tenant_id, requests, result)
         except Exception as error:  # noqa: BLE001 -- whatever it is, those who wait must hear of it
+            if isinstance(error, LedgerUnavailable) and not isinstance(error.__cause__, CommitConflict):
+                # Whoever waits behind would hear the same, only later.
+                batch += line.waiting
+                line.waiting.clear()
             for _, future in batch:
                 if not future.done():
                     future.set_exception(error)
@@ -169,6 +183,7 @@ class GroupCommit:
     async def _commit(self, tenant_id: str, line: _Line, requests: Sequence[Request]) -> Committed | None:
         """Try until it holds; None if there was nothing but doubts to settle."""
         give_up_at = self._clock() + timedelta(seconds=TRYING_SECONDS_MAX)
+        last: Exception | None = None
         for attempt in range(ATTEMPTS_MAX):
             if attempt:
                 await self._back_off(attempt)
@@ -177,9 +192,9 @@ class GroupCommit:
             try:
                 made = await self._settle(tenant_id, line, requests)
                 return made if made is not None or not requests else await self._attempt(tenant_id, line, requests)
-            except (LedgerUnavailable, CommitConflict, CommitUncertain):
-                continue
-        raise LedgerUnavailable("the ledger did not take the commit in time")
+            except (LedgerUnavailable, CommitConflict, CommitUncertain) as error:
+                last = error
+        raise LedgerUnavailable("the ledger did not take the commit in time") from last
 
     async def _attempt(self, tenant_id: str, line: _Line, requests: Sequence[Request]) -> Committed:
         """Read, decide and write once; each attempt decides anew, at its own instant and under its own commit id."""
@@ -188,6 +203,8 @@ class GroupCommit:
         commit_id = f"{self._terms.instance}-{self._chance.getrandbits(64):016x}"
         decision = decide(snapshot.rows, requests, terms=self._terms, now=now, commit_id=commit_id)
         result = Committed(decision, _open_after(snapshot, decision))
+        if _refuses(decision) and await self._read(tenant_id, requests, now) != snapshot:
+            raise CommitConflict
         if decision.writes:
             try:
                 await self._store.commit(snapshot, decision)
@@ -229,6 +246,15 @@ class GroupCommit:
         identifiers = {identifier for request in requests if (identifier := _session_of(request)) is not None}
         limited = any(isinstance(request, Admit) and request.quota.sessions is not None for request in requests)
         return await self._store.read(tenant_id, Period.of(now), identifiers, open_at=now if limited else None)
+
+
+def _refuses(decision: Decision) -> bool:
+    """Say whether somebody is refused, which needs a second look.
+
+    Rows are read one by one, and a refusal may rest on two that never stood beside each other; if a second look finds
+    the same rows, they did. An admission needs none: its commit would fail.
+    """
+    return any(isinstance(answer, QuotaExceeded | TooManySessions) for answer in decision.answers)
 
 
 def _charges(decision: Decision) -> list[Charge]:

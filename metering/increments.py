@@ -26,18 +26,23 @@ class Granularity:
         if self.increment_seconds < 1 or self.tail_seconds < 0:
             raise ValueError("an increment is at least one second long, a tail at least zero")
 
+    @property
+    def tail(self) -> timedelta:
+        """How long after a call its session must stay paid."""
+        return timedelta(seconds=self.tail_seconds)
+
     def to_open(self) -> int:
         """Count the increments that opening a window costs: the tail rounded up, and at least one."""
         return max(1, -(-self.tail_seconds // self.increment_seconds))
 
     def to_extend(self, *, paid_until: datetime, at: datetime) -> int:
         """Count the increments that a call at `at` needs beyond `paid_until`; 0 if it is covered."""
-        missing = at + timedelta(seconds=self.tail_seconds) - paid_until
+        missing = at + self.tail - paid_until
         return max(0, -(-missing // self.length(1)))
 
     def covers(self, *, paid_until: datetime, at: datetime) -> bool:
         """Say whether a window paid until `paid_until` is open at `at` and covers a call then."""
-        return at < paid_until and at + timedelta(seconds=self.tail_seconds) <= paid_until
+        return at < paid_until and at + self.tail <= paid_until
 
     def begun(self, *, opened_at: datetime, at: datetime) -> int:
         """Count the increments of a window opened at `opened_at` that begin before `at`."""

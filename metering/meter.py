@@ -36,6 +36,8 @@ from metering.rows import DayNumbers
 from metering.store import LedgerStore, LedgerUnavailable
 
 STANDINGS_MAX = 10_000
+ADMISSIONS_MAX = 3  # of one call, as long as the ledger's answers come too late
+ANSWER_AGE_MAX = timedelta(seconds=2)  # of an admission; up to so much of the tail may be unpaid
 RETRY_SECONDS_MIN = 1.0  # between tries to take back what could not be taken back
 RETRY_SECONDS_MAX = 30.0
 
@@ -53,7 +55,7 @@ class Admission:
 
     Attributes:
         needs_until: the pool may hold the session until then because of this call.
-        charge: what this very call was charged; None if it was covered.
+        charges: what this very call was charged; none if it was covered, and hardly ever more than one.
     """
 
     tenant_id: str
@@ -61,7 +63,12 @@ class Admission:
     opened_at: datetime
     paid_until: datetime
     needs_until: datetime
-    charge: Charge | None
+    charges: tuple[Charge, ...]
+
+    @property
+    def increments(self) -> int:
+        """What the call was charged."""
+        return sum(charge.increments for charge in self.charges)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,16 +123,16 @@ class Meter:
         """
         now = self._clock()
         session = self._coverage.enter(request.pool_identifier, now)
+        charges: list[Charge] = []
         try:
-            answer = self._covered(session, now)
-            if answer is None:
-                [other] = await self._commits.submit(tenant_id, [request])
-                assert isinstance(other, Admitted | QuotaExceeded | TooManySessions), "the answer fits the request"
-                answer = other
+            answer = self._covered(session, now) or await self._admit_in_time(tenant_id, request, session, charges)
         except BaseException:
             session.calls -= 1
+            if charges:
+                self._withhold(tenant_id, request.pool_identifier, charges)
             raise
         if not isinstance(answer, Admitted):
+            session.withheld += charges
             with suppress(LedgerUnavailable):
                 await self._leave(tenant_id, request.pool_identifier, session)
             return answer
@@ -134,12 +141,12 @@ class Meter:
             pool_identifier=request.pool_identifier,
             opened_at=answer.opened_at,
             paid_until=answer.paid_until,
-            needs_until=answer.at + timedelta(seconds=self._terms.granularity.tail_seconds),
-            charge=answer.charge,
+            needs_until=answer.at + max(self._terms.granularity.tail, timedelta.resolution),  # its instant at least
+            charges=tuple(charges),
         )
 
     async def settle(self, admission: Admission, outcome: Outcome) -> int:
-        """Note what became of an admitted call; return the increments that were taken back.
+        """Note what became of an admitted call; return how much of its own charge was taken back, in increments.
 
         The charge of a call that did not run is taken back as soon as no other call relies on the session's window, and
         only if none that ran has needed it.
@@ -151,9 +158,10 @@ class Meter:
         assert session is not None, "a session with calls in flight is not forgotten"
         if outcome is Outcome.RAN:
             session.ran_until = max(session.ran_until, admission.needs_until)
-        elif admission.charge is not None:
-            session.withheld.append(admission.charge)
-        return await self._leave(admission.tenant_id, admission.pool_identifier, session)
+        else:
+            session.withheld += admission.charges
+        taken_back = await self._leave(admission.tenant_id, admission.pool_identifier, session)
+        return sum(charge.increments for charge in admission.charges if charge in taken_back)
 
     async def end(self, tenant_id: str, pool_identifier: str, *, operation: str, request_id: str) -> int:
         """End a session's window, since the pool has ended the session; return the increments given back.
@@ -169,7 +177,9 @@ class Meter:
         opened_at = session.opened_at
         session.forget()
         request = End(pool_identifier=pool_identifier, opened_at=opened_at, operation=operation, request_id=request_id)
-        return await self._take_back(tenant_id, [request])
+        [answer] = await self._commits.submit(tenant_id, [request])
+        assert isinstance(answer, TakenBack), "the answer fits the request"
+        return answer.increments
 
     async def adjust(
         self, tenant_id: str, *, quota: Quota, increments: int, reason: str, request_id: str
@@ -222,8 +232,34 @@ class Meter:
             return None
         return Admitted(at=now, opened_at=session.opened_at, paid_until=session.paid_until, charge=None)
 
-    async def _leave(self, tenant_id: str, pool_identifier: str, session: SessionMemory) -> int:
-        """Count a call out; the last one takes back the charges that nothing needed.
+    async def _admit_in_time(
+        self, tenant_id: str, request: Admit, session: SessionMemory, charges: list[Charge]
+    ) -> Admitted | QuotaExceeded | TooManySessions:
+        """Ask the ledger until its answer is young enough to act upon; `charges` are those of the call that stand.
+
+        An answer that took long to come (a commit may turn out to have been made after all) pays for a time that is
+        over, at least in part. Its charge is taken back, where nobody relies on it, and the call decided anew.
+        """
+        for _ in range(ADMISSIONS_MAX):
+            late = charges[-1:] if session.calls == 1 and charges and charges[-1].from_at >= session.ran_until else []
+            if late:
+                session.forget()
+            undo = [Reverse(charge=charge) for charge in late]
+            *undone, answer = await self._commits.submit(tenant_id, [*undo, request])
+            if any(isinstance(taken, TakenBack) and taken.increments for taken in undone):
+                charges.pop()
+            assert isinstance(answer, Admitted | QuotaExceeded | TooManySessions), "the answer fits the request"
+            if not isinstance(answer, Admitted):
+                return answer
+            if answer.charge is not None:
+                charges.append(answer.charge)
+            now = self._clock()
+            if now < answer.paid_until and now - answer.at <= ANSWER_AGE_MAX:
+                return answer
+        raise LedgerUnavailable("the ledger answers too slowly")
+
+    async def _leave(self, tenant_id: str, pool_identifier: str, session: SessionMemory) -> list[Charge]:
+        """Count a call out; the last one takes back the charges that nothing needed. Return those taken back.
 
         Raises:
             LedgerUnavailable: they could not be taken back now; that is tried again in the background.
@@ -231,13 +267,14 @@ class Meter:
         session.calls -= 1
         unneeded = session.take_unneeded()
         if not unneeded:
-            return 0
+            return []
         session.forget()  # from here on, calls on this session go through the ledger, behind the reversal
         try:
-            return await self._take_back(tenant_id, [Reverse(charge=charge) for charge in unneeded])
+            answers = await self._commits.submit(tenant_id, [Reverse(charge=charge) for charge in unneeded])
         except LedgerUnavailable:
             self._withhold(tenant_id, pool_identifier, unneeded)
             raise
+        return [c for c, a in zip(unneeded, answers, strict=True) if isinstance(a, TakenBack) and a.increments]
 
     def _withhold(self, tenant_id: str, pool_identifier: str, charges: Sequence[Charge]) -> None:
         """Keep charges to be taken back once the ledger can be reached and nothing relies on them."""
@@ -256,7 +293,3 @@ class Meter:
             with suppress(LedgerUnavailable):
                 await self._leave(tenant_id, pool_identifier, session)
         del self._retries[pool_identifier]
-
-    async def _take_back(self, tenant_id: str, requests: Sequence[Reverse | End]) -> int:
-        answers = await self._commits.submit(tenant_id, requests)
-        return sum(answer.increments for answer in answers if isinstance(answer, TakenBack))

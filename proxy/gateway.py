@@ -92,7 +92,7 @@ class Gateway:
             outcome = await self._pool.send(call.forward)
         finally:
             taken_back = await self._settle(call, admission, outcome)
-        charged = 0 if admission.charge is None else admission.charge.increments - taken_back
+        charged = admission.increments - taken_back
         bill = headers.of_charge(self._granularity, charged, None if taken_back else admission.paid_until)
         return self._answer(call, outcome, {**bill, **self._limits(call)}, still_charged=charged > 0)
 

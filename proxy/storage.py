@@ -4,7 +4,7 @@ from azure.data.tables.aio import TableServiceClient
 from azure.identity.aio import DefaultAzureCredential
 
 CONNECT_SECONDS = 2
-ANSWER_SECONDS = 5
+ANSWER_SECONDS = 3
 
 
 def open_tables(storage: str) -> TableServiceClient:

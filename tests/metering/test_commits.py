@@ -2,7 +2,9 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from dataclasses import replace
+from datetime import datetime
 
 import pytest
 
@@ -10,7 +12,7 @@ from metering import commits
 from metering.meter import Admission, Meter, Outcome
 from metering.periods import Period
 from metering.requests import QuotaExceeded
-from metering.store import LedgerUnavailable
+from metering.store import LedgerUnavailable, Snapshot
 from tests.support.building import FakeClock, admit, granularity, meter
 from tests.support.memory_store import Fault, MemoryLedgerStore
 
@@ -55,7 +57,7 @@ async def test_a_commit_whose_answer_was_lost_is_recognised_and_not_repeated() -
     answer = await meter(store, FakeClock()).admit("t", admit())
 
     assert isinstance(answer, Admission)
-    assert answer.charge is not None
+    assert answer.increments == 1
     assert await balance(store) == 1
 
 
@@ -77,7 +79,7 @@ async def test_a_touch_whose_answer_was_lost_is_made_again() -> None:
     answer = await meter(store, clock, "i2", of=active_time_only).admit("t", admit())
 
     assert isinstance(answer, Admission)
-    assert answer.charge is None
+    assert answer.increments == 0
     assert await balance(store) == 1
 
 
@@ -104,7 +106,7 @@ async def test_slow_trouble_ends_before_all_attempts_are_used() -> None:
     clock = FakeClock()
 
     def slow(_: str) -> Fault:
-        clock.set(clock.now.timestamp() + 5, after=clock.now.fromtimestamp(0, clock.now.tzinfo))
+        clock.set(clock.now.timestamp() + 3, after=clock.now.fromtimestamp(0, clock.now.tzinfo))
         return Fault.UNAVAILABLE
 
     store = MemoryLedgerStore(fault=slow)
@@ -115,14 +117,52 @@ async def test_slow_trouble_ends_before_all_attempts_are_used() -> None:
     assert store.operations.count("read") == 2
 
 
+async def test_when_storage_is_out_of_reach_nobody_waits_for_the_turn_to_hear_of_it() -> None:
+    clock = FakeClock()
+    store = MemoryLedgerStore(fault=lambda _: Fault.UNAVAILABLE)
+    instance = meter(store, clock)
+    started_at = clock.now
+
+    answers = await asyncio.gather(*(instance.admit("t", admit(f"s{n}")) for n in range(200)), return_exceptions=True)
+
+    assert {type(answer) for answer in answers} == {LedgerUnavailable}
+    assert (clock.now - started_at).total_seconds() < 10
+
+
 async def test_a_conflict_met_in_a_duplicate_of_itself_is_recognised() -> None:
     store = once("commit", Fault.DUPLICATE)
 
     answer = await meter(store, FakeClock()).admit("t", admit())
 
     assert isinstance(answer, Admission)
-    assert answer.charge is not None
+    assert answer.increments == 1
     assert await balance(store) == 1
+
+
+class TornStore(MemoryLedgerStore):
+    """Reads, once, a window as it was before another instance opened it, beside a period row from after."""
+
+    torn = False
+
+    async def read(
+        self, tenant_id: str, period: Period, pool_identifiers: Collection[str], *, open_at: datetime | None
+    ) -> Snapshot:
+        snapshot = await super().read(tenant_id, period, pool_identifiers, open_at=open_at)
+        if not self.torn:
+            return snapshot
+        self.torn = False
+        return replace(snapshot, rows=replace(snapshot.rows, windows={}))
+
+
+async def test_nobody_is_refused_on_rows_that_never_stood_beside_each_other() -> None:
+    store, clock, active_time_only = TornStore(), FakeClock(), granularity(300, 0)
+    await meter(store, clock, "i1", of=active_time_only).admit("t", admit(month=1))
+    store.torn = True
+
+    answer = await meter(store, clock, "i2", of=active_time_only).admit("t", admit(month=1))
+
+    assert isinstance(answer, Admission)
+    assert answer.increments == 0
 
 
 # ---- doubts that outlive their requests ----------------------------------------------------------------------------
@@ -177,7 +217,7 @@ async def test_a_commit_in_doubt_cannot_be_made_any_more_once_the_doubt_is_settl
 
 async def test_a_charge_made_in_doubt_stands_if_its_time_is_used_and_is_not_made_twice() -> None:
     store, clock = MemoryLedgerStore(), FakeClock()
-    instance = meter(store, clock, of=granularity(300, 0))
+    instance = meter(store, clock, of=granularity(300, 0), sleeps_move_clock=False)
     await refused_in_doubt(store, instance)
     store.land()
     store.fault = lambda _: None
@@ -185,7 +225,7 @@ async def test_a_charge_made_in_doubt_stands_if_its_time_is_used_and_is_not_made
     answer = await instance.admit("t", admit())
 
     assert isinstance(answer, Admission)
-    assert answer.charge is None
+    assert answer.increments == 0
     await instance.settle(answer, Outcome.RAN)
     await at_rest(instance, clock)
     assert await balance(store) == 1
@@ -193,7 +233,7 @@ async def test_a_charge_made_in_doubt_stands_if_its_time_is_used_and_is_not_made
 
 async def test_a_reversal_in_doubt_is_settled_before_anything_relies_on_its_window() -> None:
     store, clock = MemoryLedgerStore(), FakeClock()
-    instance = meter(store, clock, of=granularity(300, 0))
+    instance = meter(store, clock, of=granularity(300, 0), sleeps_move_clock=False)
     admission = await instance.admit("t", admit())
     assert isinstance(admission, Admission)
     faults = iter([Fault.LATE])

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from metering.entries import LedgerKeys
@@ -56,20 +56,34 @@ class FakeClock:
 
 @dataclass
 class Sleeps:
-    """Takes the place of `asyncio.sleep`: moves the clock on instead, and remembers for how long."""
+    """Takes the place of `asyncio.sleep`: moves the clock on instead, unless it is to stand still."""
 
     clock: FakeClock
-    taken: list[float] = field(default_factory=list)
+    moving: bool = True
 
     async def __call__(self, seconds: float) -> None:
         """Sleep, in the clock's time."""
-        self.taken.append(seconds)
-        self.clock.now += timedelta(seconds=seconds)
+        if self.moving:
+            self.clock.now += timedelta(seconds=seconds)
         await asyncio.sleep(0)
 
 
-def meter(store: LedgerStore, clock: FakeClock, instance: str = "i1", *, of: Granularity | None = None) -> Meter:
-    """Make a meter whose chance is fixed and whose sleep moves the clock."""
+def meter(
+    store: LedgerStore,
+    clock: FakeClock,
+    instance: str = "i1",
+    *,
+    of: Granularity | None = None,
+    sleeps_move_clock: bool = True,
+) -> Meter:
+    """Make a meter whose chance is fixed.
+
+    With several things asleep at once, one of them moves the clock under the others; where that matters, let it stand.
+    """
     return Meter(
-        store=store, terms=terms(instance, of=of), clock=clock, sleep=Sleeps(clock), chance=random.Random(instance)
+        store=store,
+        terms=terms(instance, of=of),
+        clock=clock,
+        sleep=Sleeps(clock, moving=sleeps_move_clock),
+        chance=random.Random(instance),
     )
