@@ -106,6 +106,7 @@ class Meter:
         self._standings_max = standings_max
         self._sleep = sleep
         self._retries: dict[str, asyncio.Task[None]] = {}
+        self._asking: set[asyncio.Task[Admission | QuotaExceeded | TooManySessions]] = set()
         self._commits = GroupCommit(
             store=store,
             terms=terms,
@@ -123,27 +124,18 @@ class Meter:
         """
         now = self._clock()
         session = self._coverage.enter(request.pool_identifier, now)
-        charges: list[Charge] = []
+        covered = self._covered(session, now)
+        if covered is not None:
+            return self._admission(tenant_id, request, covered, ())
+        # A caller that hangs up does not stop what it has asked for: it would be charged, and nobody would know.
+        asking = asyncio.create_task(self._ask(tenant_id, request, session))
+        self._asking.add(asking)
+        asking.add_done_callback(self._asking.discard)
         try:
-            answer = self._covered(session, now) or await self._admit_in_time(tenant_id, request, session, charges)
-        except BaseException:
-            session.calls -= 1
-            if charges:
-                self._withhold(tenant_id, request.pool_identifier, charges)
+            return await asyncio.shield(asking)
+        except asyncio.CancelledError:
+            asking.add_done_callback(self._abandon)
             raise
-        if not isinstance(answer, Admitted):
-            session.withheld += charges
-            with suppress(LedgerUnavailable):
-                await self._leave(tenant_id, request.pool_identifier, session)
-            return answer
-        return Admission(
-            tenant_id=tenant_id,
-            pool_identifier=request.pool_identifier,
-            opened_at=answer.opened_at,
-            paid_until=answer.paid_until,
-            needs_until=answer.at + max(self._terms.granularity.tail, timedelta.resolution),  # its instant at least
-            charges=tuple(charges),
-        )
 
     async def settle(self, admission: Admission, outcome: Outcome) -> int:
         """Note what became of an admitted call; return how much of its own charge was taken back, in increments.
@@ -227,10 +219,49 @@ class Meter:
         for charge in charges:
             self._withhold(tenant_id, charge.pool_identifier, [charge])
 
-    def _covered(self, session: SessionMemory, now: datetime) -> Admitted | QuotaExceeded | TooManySessions | None:
+    def _covered(self, session: SessionMemory, now: datetime) -> Admitted | None:
         if session.opened_at is None or not self._terms.granularity.covers(paid_until=session.paid_until, at=now):
             return None
         return Admitted(at=now, opened_at=session.opened_at, paid_until=session.paid_until, charge=None)
+
+    def _admission(self, tenant_id: str, request: Admit, answer: Admitted, charges: Sequence[Charge]) -> Admission:
+        return Admission(
+            tenant_id=tenant_id,
+            pool_identifier=request.pool_identifier,
+            opened_at=answer.opened_at,
+            paid_until=answer.paid_until,
+            needs_until=answer.at + max(self._terms.granularity.tail, timedelta.resolution),  # its instant at least
+            charges=tuple(charges),
+        )
+
+    async def _ask(
+        self, tenant_id: str, request: Admit, session: SessionMemory
+    ) -> Admission | QuotaExceeded | TooManySessions:
+        """Take a call that is not covered to the ledger; unless it is admitted, nothing of it remains."""
+        charges: list[Charge] = []
+        try:
+            answer = await self._admit_in_time(tenant_id, request, session, charges)
+        except BaseException:
+            session.calls -= 1
+            if charges:
+                self._withhold(tenant_id, request.pool_identifier, charges)
+            raise
+        if isinstance(answer, Admitted):
+            return self._admission(tenant_id, request, answer, charges)
+        session.withheld += charges
+        with suppress(LedgerUnavailable):
+            await self._leave(tenant_id, request.pool_identifier, session)
+        return answer
+
+    def _abandon(self, asking: asyncio.Task[Admission | QuotaExceeded | TooManySessions]) -> None:
+        """Settle an admission whose caller has hung up: the call did not run."""
+        admission = None if asking.cancelled() or asking.exception() is not None else asking.result()
+        if not isinstance(admission, Admission):
+            return
+        session = self._coverage.known(admission.pool_identifier)
+        assert session is not None, "a session with calls in flight is not forgotten"
+        session.calls -= 1
+        self._withhold(admission.tenant_id, admission.pool_identifier, admission.charges)
 
     async def _admit_in_time(
         self, tenant_id: str, request: Admit, session: SessionMemory, charges: list[Charge]

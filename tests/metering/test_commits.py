@@ -11,7 +11,7 @@ import pytest
 from metering import commits
 from metering.meter import Admission, Meter, Outcome
 from metering.periods import Period
-from metering.requests import QuotaExceeded
+from metering.requests import Quota, QuotaExceeded
 from metering.store import LedgerUnavailable, Snapshot
 from tests.support.building import FakeClock, admit, granularity, meter
 from tests.support.memory_store import Fault, MemoryLedgerStore
@@ -184,7 +184,7 @@ async def at_rest(instance: Meter, clock: FakeClock) -> None:
     """Let everything in the background come to its end."""
     for _ in range(2_000):
         await asyncio.sleep(0)
-        if not instance._retries and not instance._commits._tasks:
+        if not (instance._retries or instance._asking or instance._commits._tasks):
             return
     raise AssertionError("it does not come to rest")
 
@@ -289,11 +289,16 @@ async def test_a_tenant_cannot_queue_without_bound() -> None:
     assert kinds[Admission] == commits.QUEUE_MAX
 
 
+def adjust(instance: Meter) -> asyncio.Future[object]:
+    """Start an adjustment, which stops waiting when it is cancelled."""
+    quota = Quota()
+    return asyncio.ensure_future(instance.adjust("t", quota=quota, increments=1, reason="x", request_id="r"))
+
+
 async def test_a_cancelled_caller_does_not_disturb_the_others() -> None:
     store = MemoryLedgerStore()
     instance = meter(store, FakeClock())
-    cancelled = asyncio.ensure_future(instance.admit("t", admit("s1")))
-    other = asyncio.ensure_future(instance.admit("t", admit("s2")))
+    cancelled, other = adjust(instance), asyncio.ensure_future(instance.admit("t", admit("s2")))
     await asyncio.sleep(0)
 
     cancelled.cancel()
@@ -301,6 +306,33 @@ async def test_a_cancelled_caller_does_not_disturb_the_others() -> None:
     assert isinstance(await other, Admission)
     with pytest.raises(asyncio.CancelledError):
         await cancelled
+
+
+async def test_a_caller_that_hangs_up_before_it_is_admitted_is_charged_nothing() -> None:
+    store, clock = MemoryLedgerStore(), FakeClock()
+    instance = meter(store, clock)
+    for session in ("s1", "s2"):
+        leaving = asyncio.ensure_future(instance.admit("t", admit(session)))
+        await asyncio.sleep(0)
+        leaving.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await leaving
+    await at_rest(instance, clock)
+
+    assert await balance(store) == 0
+    staying = await instance.admit("t", admit("s2", month=1))
+    assert isinstance(staying, Admission)
+
+
+async def test_a_caller_that_hangs_up_while_the_ledger_is_out_of_reach_disturbs_nothing() -> None:
+    store, clock = MemoryLedgerStore(fault=lambda _: Fault.UNAVAILABLE), FakeClock()
+    instance = meter(store, clock)
+    leaving = asyncio.ensure_future(instance.admit("t", admit()))
+    await asyncio.sleep(0)
+    leaving.cancel()
+    await at_rest(instance, clock)
+
+    assert await balance(store) == 0
 
 
 async def test_a_failure_of_our_own_reaches_everyone_who_waits_and_no_one_else() -> None:
@@ -320,8 +352,7 @@ async def test_a_failure_of_our_own_reaches_everyone_who_waits_and_no_one_else()
 
 async def test_a_failure_passes_over_a_caller_that_was_cancelled() -> None:
     instance = meter(MemoryLedgerStore(fault=lambda _: Fault.UNAVAILABLE), FakeClock())
-    cancelled = asyncio.ensure_future(instance.admit("t", admit("s1")))
-    other = asyncio.ensure_future(instance.admit("t", admit("s2")))
+    cancelled, other = adjust(instance), asyncio.ensure_future(instance.admit("t", admit("s2")))
     await asyncio.sleep(0)
 
     cancelled.cancel()
