@@ -4,9 +4,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
+SEEDS ?= 1000
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check format bench lock clean
+.PHONY: help setup run test check format simulate bench lock clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +35,9 @@ check: setup ## formatting, lint, types, import rules, repository rules, fresh l
 format: setup ## format the code and mend what the linter can
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
+
+simulate: setup ## run the money path in so many simulated worlds: SEEDS=100000; options in ARGS="--first 5000"
+	@exec $(BIN)/python -m tests.simulation --seeds $(SEEDS) $(ARGS)
 
 bench: setup ## measure; options in ARGS
 	@exec $(BIN)/python -m benchmarks $(ARGS)

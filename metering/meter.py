@@ -243,7 +243,7 @@ class Meter:
             answer = await self._admit_in_time(tenant_id, request, session, charges)
         except BaseException:
             session.calls -= 1
-            if charges:
+            if charges or session.withheld:  # of this call, or of one that left it to the last
                 self._withhold(tenant_id, request.pool_identifier, charges)
             raise
         if isinstance(answer, Admitted):

@@ -190,6 +190,23 @@ async def test_a_charge_that_cannot_be_taken_back_now_is_taken_back_once_storage
     assert await world.balance() == 0
 
 
+async def test_a_charge_left_to_the_last_call_is_taken_back_though_that_one_was_refused() -> None:
+    world = World()
+    held = await world.admit(0)
+    world.clock.set(200)
+    world.fail("read")
+    waiting = asyncio.ensure_future(world.meter.admit("t", admit()))
+    await asyncio.sleep(0)
+    assert await world.meter.settle(held, Outcome.DID_NOT_RUN) == 0
+    with pytest.raises(LedgerUnavailable):
+        await waiting
+
+    world.fail()
+    await world.rest()
+
+    assert await world.balance() == 0
+
+
 async def test_a_charge_that_waits_to_be_taken_back_stands_if_its_time_is_used_meanwhile() -> None:
     world = World(300, 0, sleeps_move_clock=False)
     admission = await world.admit(0)
