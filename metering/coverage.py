@@ -23,6 +23,7 @@ class SessionMemory:
         opened_at: when its window was opened; None while this instance knows of none.
         paid_until: meaningful with `opened_at`.
         calls: admitted or asking for admission, and not yet settled.
+        entered: how many calls there have been, those that are settled included.
         ran_until: until when the pool may hold the session for calls that ran.
         withheld: charges of calls that did not run, not taken back yet because other calls were in flight.
     """
@@ -30,6 +31,7 @@ class SessionMemory:
     opened_at: datetime | None = None
     paid_until: datetime = LONG_AGO
     calls: int = 0
+    entered: int = 0
     ran_until: datetime = LONG_AGO
     withheld: list[Charge] = field(default_factory=list)
 
@@ -70,6 +72,7 @@ class Coverage:
                 self._sweep(now)
             session = self._sessions[pool_identifier] = SessionMemory()
         session.calls += 1
+        session.entered += 1
         return session
 
     def learn(self, pool_identifier: str, opened_at: datetime, paid_until: datetime) -> None:
@@ -77,6 +80,12 @@ class Coverage:
         session = self._sessions.get(pool_identifier)
         if session is not None:
             session.opened_at, session.paid_until = opened_at, paid_until
+
+    def forget(self, pool_identifier: str) -> None:
+        """Rely on a session's window no more: it was shortened."""
+        session = self._sessions.get(pool_identifier)
+        if session is not None:
+            session.forget()
 
     def _sweep(self, now: datetime) -> None:
         """Drop what has expired and, if too much is left, the older half of the rest; costs little per session."""

@@ -119,7 +119,7 @@ class _Page:
     def _admit(self, request: Admit) -> Answer:
         granularity = self.terms.granularity
         window = self.windows.get(request.pool_identifier)
-        if window is None or self.now >= window.paid_until:
+        if window is None or self._is_over(window):
             return self._too_many(request) or self._charge(request, None, granularity.to_open())
         increments = granularity.to_extend(paid_until=window.paid_until, at=self.now)
         if increments:
@@ -171,7 +171,7 @@ class _Page:
 
     def _end(self, request: End) -> TakenBack:
         window = self._own_window(request.pool_identifier, request.opened_at)
-        if window is None or self.now >= window.paid_until:
+        if window is None or self._is_over(window):
             return TakenBack(0)
         begun = self.terms.granularity.begun(opened_at=window.opened_at, at=self.now)
         unused = window.increments - begun
@@ -220,6 +220,11 @@ class _Page:
         if len(ends) < limit:
             return None
         return TooManySessions(limit=limit, free_at=ends[len(ends) - limit])  # over a lowered limit, several must close
+
+    def _is_over(self, window: Window) -> bool:
+        """Say whether the window has run out, or was ended or wholly reversed: by a faster clock, perhaps."""
+        whole = window.opened_at + self.terms.granularity.length(window.increments)
+        return self.now >= window.paid_until or window.increments == 0 or window.paid_until != whole
 
     def _foreign(self, window: Window) -> bool:
         return window.owner != self.terms.instance

@@ -72,6 +72,15 @@ class Admission:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """A session that the pool is asked to end, as it stood then."""
+
+    pool_identifier: str
+    session: SessionMemory
+    entered: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
     """Where a tenant stood when this instance last read its rows; others may have charged since.
 
@@ -155,20 +164,34 @@ class Meter:
         taken_back = await self._leave(admission.tenant_id, admission.pool_identifier, session)
         return sum(charge.increments for charge in admission.charges if charge in taken_back)
 
-    async def end(self, tenant_id: str, pool_identifier: str, *, operation: str, request_id: str) -> int:
+    def ending(self, pool_identifier: str) -> Ending | None:
+        """Note that the pool is about to be asked to end a session; None if there is nothing that could end with it.
+
+        With a call in flight nobody can say which of the two the pool will hear of first.
+        """
+        session = self._coverage.known(pool_identifier)
+        if session is None or session.opened_at is None or session.calls:
+            return None
+        return Ending(pool_identifier=pool_identifier, session=session, entered=session.entered)
+
+    async def end(self, tenant_id: str, ending: Ending | None, *, operation: str, request_id: str) -> int:
         """End a session's window, since the pool has ended the session; return the increments given back.
 
-        Nothing is given back, and the window stays open, if another instance or a call in flight relies on it.
+        Nothing is given back, and the window stays open, if another instance relies on it, or if there was a call since
+        the pool was asked: that call may have opened the session anew.
 
         Raises:
             LedgerUnavailable: the window could not be ended now; it stays open.
         """
-        session = self._coverage.known(pool_identifier)
-        if session is None or session.opened_at is None or session.calls:
+        if ending is None:
             return 0
-        opened_at = session.opened_at
+        session, opened_at = self._coverage.known(ending.pool_identifier), ending.session.opened_at
+        if session is not ending.session or session.entered != ending.entered or opened_at is None:
+            return 0
         session.forget()
-        request = End(pool_identifier=pool_identifier, opened_at=opened_at, operation=operation, request_id=request_id)
+        request = End(
+            pool_identifier=ending.pool_identifier, opened_at=opened_at, operation=operation, request_id=request_id
+        )
         [answer] = await self._commits.submit(tenant_id, [request])
         assert isinstance(answer, TakenBack), "the answer fits the request"
         return answer.increments
@@ -201,8 +224,15 @@ class Meter:
     def committed(self, tenant_id: str, requests: Sequence[Request], result: Committed) -> None:
         """See `commits.Observer`: remember the windows paid for, and where the tenant stands."""
         for request, answer in zip(requests, result.decision.answers, strict=True):
-            if isinstance(request, Admit) and isinstance(answer, Admitted):
-                self._coverage.learn(request.pool_identifier, answer.opened_at, answer.paid_until)
+            match request, answer:
+                case Admit(), Admitted():
+                    self._coverage.learn(request.pool_identifier, answer.opened_at, answer.paid_until)
+                case Reverse(), TakenBack(increments) if increments:
+                    self._coverage.forget(request.charge.pool_identifier)
+                case End(), TakenBack():
+                    self._coverage.forget(request.pool_identifier)
+                case _:
+                    pass
         row, today = result.decision.period_row, day_of(self._clock())
         if len(self._standings) >= self._standings_max:
             self._standings.clear()  # it only feeds headers, and comes back with the next commits
@@ -302,10 +332,13 @@ class Meter:
         session.forget()  # from here on, calls on this session go through the ledger, behind the reversal
         try:
             answers = await self._commits.submit(tenant_id, [Reverse(charge=charge) for charge in unneeded])
-        except LedgerUnavailable:
+        except BaseException:  # cancelled, too; taking back a second time changes nothing
             self._withhold(tenant_id, pool_identifier, unneeded)
             raise
-        return [c for c, a in zip(unneeded, answers, strict=True) if isinstance(a, TakenBack) and a.increments]
+        taken_back = [c for c, a in zip(unneeded, answers, strict=True) if isinstance(a, TakenBack) and a.increments]
+        if session.withheld or pool_identifier in self._retries:  # one that turned up meanwhile may stand in the way
+            self._withhold(tenant_id, pool_identifier, [charge for charge in unneeded if charge not in taken_back])
+        return taken_back
 
     def _withhold(self, tenant_id: str, pool_identifier: str, charges: Sequence[Charge]) -> None:
         """Keep charges to be taken back once the ledger can be reached and nothing relies on them."""

@@ -138,7 +138,7 @@ class Accounts:
         problem = None
         if from_at != opened_at:
             problem = "extends a window that was not opened"
-        elif before is not None and opened_at <= self._earliest(before) and before.until > before.opened_at:
+        elif before is not None and self._is_open(before, opened_at):
             problem = "opens a window while the session's window before it is open"
         account.in_doubt = in_doubt and problem is not None
         return account, None if in_doubt else problem
@@ -156,6 +156,10 @@ class Accounts:
             problem = "takes back other time, or another charge, than the end of what was paid"
         account.in_doubt |= not fits and _at_turn(entry)
         return None if fits or account.in_doubt else problem
+
+    def _is_open(self, account: Account, at: datetime) -> bool:
+        """Say whether the window was open then by every clock: it may have been ended by a faster one."""
+        return account.until > account.opened_at and at + CLOCKS_APART <= self._earliest(account)
 
     def _earliest(self, account: Account) -> datetime:
         """Return the instant after which the window may have been ended."""

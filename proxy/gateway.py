@@ -11,7 +11,7 @@ from typing import Protocol
 
 from metering.clock import Clock
 from metering.increments import Granularity
-from metering.meter import Admission, Meter, Outcome
+from metering.meter import Admission, Ending, Meter, Outcome
 from metering.requests import Admit, Quota, QuotaExceeded, TooManySessions
 from metering.store import LedgerUnavailable
 from proxy import answers, headers, identifiers, operations
@@ -189,18 +189,17 @@ class Gateway:
 
     async def _look_or_end(self, call: _Call) -> GatewayResponse:
         """Carry a call that takes no session of the pool, and so is not charged."""
+        ending = self._meter.ending(call.names.pool_identifier) if call.operation.effect is Effect.ENDS else None
         outcome = await self._pool.send(call.forward)
         bill: dict[str, str] = {}
         if call.operation.effect is Effect.ENDS and isinstance(outcome, Answered) and outcome.answer.status < 300:
-            given_back = await self._end(call)
+            given_back = await self._end(call, ending)
             bill = {"Tollgate-Reversed-Minutes": headers.number(self._granularity.minutes(given_back))}
         return self._answer(call, outcome, {**bill, **self._limits(call)}, still_charged=False)
 
-    async def _end(self, call: _Call) -> int:
+    async def _end(self, call: _Call, ending: Ending | None) -> int:
         try:
-            return await self._meter.end(
-                call.tenant.id, call.names.pool_identifier, operation=call.operation.name, request_id=call.id
-            )
+            return await self._meter.end(call.tenant.id, ending, operation=call.operation.name, request_id=call.id)
         except LedgerUnavailable as error:
             log.warning("window_not_ended tenant=%s request=%s cause=%s", call.tenant.id, call.id, error)
             return 0

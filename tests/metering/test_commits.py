@@ -263,7 +263,7 @@ async def test_an_end_without_reversal_in_doubt_is_made_at_most_once() -> None:
     faults = iter([Fault.LATE])
     store.fault = lambda operation: next(faults, None) if operation == "commit" else None
 
-    assert await instance.end("t", "pool-s1", operation="session.delete", request_id="r") == 0
+    assert await instance.end("t", instance.ending("pool-s1"), operation="session.delete", request_id="r") == 0
 
     assert store.land() == 0
     assert await balance(store) == 1

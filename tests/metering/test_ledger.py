@@ -277,6 +277,27 @@ def test_ending_what_is_ended_unknown_or_another_window_changes_nothing() -> Non
     assert book.row == before
 
 
+def test_a_window_that_a_faster_clock_has_ended_is_over_for_a_slower_one() -> None:
+    book = Book()
+    book.admit(0)
+    book.decide(200, end())
+
+    reopened = book.admit(100, instance="i2")
+
+    assert paid(reopened) == (1, 400)
+    assert reopened.charge is not None
+    assert reopened.charge.from_at == reopened.opened_at  # nothing of the time paid for already is paid for again
+
+
+def test_a_window_that_was_wholly_reversed_is_over_even_before_it_began() -> None:
+    book = Book()
+    charge = book.admit(200).charge
+    assert charge is not None
+    book.decide(201, Reverse(charge=charge))
+
+    assert paid(book.admit(100, instance="i2")) == (1, 400)
+
+
 def test_an_adjustment_changes_the_balance_and_says_why() -> None:
     book = Book()
     book.admit(0)

@@ -44,7 +44,8 @@ class World:
 
     async def end(self, at: float, session: str = "s1", *, on: Meter | None = None) -> int:
         self.clock.set(at)
-        return await (on or self.meter).end("t", f"pool-{session}", operation="session.delete", request_id="r")
+        instance = on or self.meter
+        return await instance.end("t", instance.ending(f"pool-{session}"), operation="session.delete", request_id="r")
 
     async def balance(self) -> int:
         return (await self.store.period_row("t", NOVEMBER)).balance
@@ -52,7 +53,7 @@ class World:
     async def rest(self) -> None:
         for _ in range(2_000):
             await asyncio.sleep(0)
-            if not self.meter._retries and not self.meter._commits._tasks:
+            if not (self.meter._retries or self.meter._asking or self.meter._commits._tasks):
                 return
         raise AssertionError("it does not come to rest")
 
@@ -244,6 +245,42 @@ async def test_closing_gives_up_charges_that_cannot_be_taken_back() -> None:
     await asyncio.wait_for(world.meter.aclose(), 10)
 
 
+async def test_a_charge_is_not_given_up_because_another_that_is_to_go_stands_on_top_of_it() -> None:
+    world = World()
+    lower, upper = await world.admit(0), await world.admit(100)
+    session = world.meter._coverage.known("pool-s1")
+    assert session is not None
+    session.calls -= 1  # the upper one's caller was told that it was not made; it turns up behind the reversal
+    world.store.fault = lambda name: _turn_up(world, upper) if name == "read" else None
+
+    assert await world.meter.settle(lower, Outcome.DID_NOT_RUN) == 0
+    await world.rest()
+
+    assert await world.balance() == 0
+
+
+def _turn_up(world: World, upper: Admission) -> None:
+    world.store.fault = lambda _: None
+    world.meter.orphaned("t", upper.charges)
+
+
+async def test_a_caller_that_hangs_up_while_its_charge_is_taken_back_is_charged_nothing() -> None:
+    world = World()
+    admission = await world.admit(0)
+    faults = iter([None, Fault.UNAVAILABLE])
+    world.store.fault = lambda name: next(faults, None) if name == "read" else None
+    leaving = asyncio.ensure_future(world.meter.settle(admission, Outcome.DID_NOT_RUN))
+    await asyncio.sleep(0)
+    leaving.cancel()
+    await world.rest()
+
+    assert await world.balance() == 0
+
+
+def test_a_window_shortened_of_a_session_that_is_forgotten_needs_no_memory() -> None:
+    Coverage().forget("unknown")
+
+
 # ---- answers that come late ----------------------------------------------------------------------------------------
 
 
@@ -353,6 +390,28 @@ async def test_ending_while_a_call_is_in_flight_gives_nothing_back_and_keeps_the
     assert await world.end(1) == 0
     await world.meter.settle(running, Outcome.RAN)
     assert (await world.ran(0)).charges == ()
+
+
+async def test_a_session_that_a_call_opened_anew_while_it_was_ended_stays_paid() -> None:
+    world = World()
+    await world.ran(0)
+    ending = world.meter.ending("pool-s1")  # the pool ends it, and its answer is long in coming
+    await world.ran(1)
+
+    world.clock.set(60)
+    assert await world.meter.end("t", ending, operation="session.delete", request_id="r") == 0
+    assert (await world.ran(2)).charges == ()
+
+
+async def test_a_session_is_ended_once() -> None:
+    world = World(60, 300)
+    await world.ran(0)
+    endings = [world.meter.ending("pool-s1") for _ in range(2)]
+    world.clock.set(1)
+
+    given_back = [await world.meter.end("t", e, operation="session.delete", request_id="r") for e in endings]
+
+    assert given_back == [4, 0]
 
 
 async def test_ending_a_session_that_this_instance_does_not_know_asks_no_storage() -> None:

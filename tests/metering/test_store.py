@@ -1,4 +1,4 @@
-"""What every ledger store promises, asked of the one in memory and of Table Storage (Azurite) alike."""
+"""What every ledger store promises, asked of the ones in memory and of Table Storage (Azurite) alike."""
 
 import asyncio
 from collections import Counter
@@ -19,6 +19,7 @@ from metering.rows import PeriodRow
 from metering.store import CommitConflict, CommitUncertain, LedgerStore, LedgerUnavailable, Snapshot
 from metering.table_store import TableLedgerStore
 from proxy.storage import open_tables
+from tests.simulation.store import SimulatedLedgerStore
 from tests.support.building import MORNING, FakeClock, admit, meter, terms
 from tests.support.memory_store import MemoryLedgerStore
 
@@ -29,10 +30,13 @@ NOWHERE = (
 )
 
 
-@pytest.fixture(params=["memory", pytest.param("table", marks=pytest.mark.azurite)])
+@pytest.fixture(params=["memory", "simulated", pytest.param("table", marks=pytest.mark.azurite)])
 async def store(request: pytest.FixtureRequest) -> AsyncIterator[LedgerStore]:
     if request.param == "memory":
         yield MemoryLedgerStore()
+        return
+    if request.param == "simulated":
+        yield SimulatedLedgerStore()
         return
     async with open_tables(request.getfixturevalue("azurite")) as service:
         yield TableLedgerStore(service)

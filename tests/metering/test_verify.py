@@ -345,9 +345,9 @@ def small_ledger() -> Ledger:
         (
             5,
             {
-                "opened_at": NOON + timedelta(seconds=1),
-                "from_at": NOON + timedelta(seconds=1),
-                "until": NOON + timedelta(seconds=301),
+                "opened_at": NOON - timedelta(minutes=10),
+                "from_at": NOON - timedelta(minutes=10),
+                "until": NOON - timedelta(minutes=5),
             },
             "opens a window while the session's window before it is open",
         ),
@@ -420,7 +420,7 @@ async def test_a_ledger_in_use_is_verified_without_false_alarm(store: MemoryLedg
             if isinstance(admission, Admission):
                 await chosen.settle(admission, chance.choice([Outcome.RAN, Outcome.DID_NOT_RUN]))
                 if chance.random() < 0.3:
-                    await chosen.end(tenant, admission.pool_identifier, operation="end", request_id="r")
+                    await chosen.end(tenant, chosen.ending(admission.pool_identifier), operation="end", request_id="r")
 
     users = [asyncio.create_task(use(number)) for number in range(4)]
     read = 0
