@@ -34,7 +34,7 @@ PAID_SECONDS = 2  # at most, for a call on a paid session, whatever the machine 
 PATIENCE_SECONDS = 30  # of a caller
 RECOVERY_SECONDS = 20
 SETTLING_SECONDS = 60
-SAVING_SECONDS = 20  # Azurite saves every five
+SAVING_SECONDS = 90  # Azurite saves every five, when it gets to it: calls keep it busy
 
 
 @dataclass
