@@ -319,8 +319,13 @@ class Meter:
                 return answer
         raise LedgerUnavailable("the ledger answers too slowly")
 
-    async def _leave(self, tenant_id: str, pool_identifier: str, session: SessionMemory) -> list[Charge]:
+    async def _leave(
+        self, tenant_id: str, pool_identifier: str, session: SessionMemory, *, retrying: bool = False
+    ) -> list[Charge]:
         """Count a call out; the last one takes back the charges that nothing needed. Return those taken back.
+
+        What cannot be taken back, since others rely on it, stands: unless it may only have been in the way of another
+        charge that is to go.
 
         Raises:
             LedgerUnavailable: they could not be taken back now; that is tried again in the background.
@@ -336,7 +341,7 @@ class Meter:
             self._withhold(tenant_id, pool_identifier, unneeded)
             raise
         taken_back = [c for c, a in zip(unneeded, answers, strict=True) if isinstance(a, TakenBack) and a.increments]
-        if session.withheld or pool_identifier in self._retries:  # one that turned up meanwhile may stand in the way
+        if session.withheld or (pool_identifier in self._retries and not retrying):
             self._withhold(tenant_id, pool_identifier, [charge for charge in unneeded if charge not in taken_back])
         return taken_back
 
@@ -355,5 +360,5 @@ class Meter:
             pause = min(2 * pause, RETRY_SECONDS_MAX)
             session.calls += 1
             with suppress(LedgerUnavailable):
-                await self._leave(tenant_id, pool_identifier, session)
+                await self._leave(tenant_id, pool_identifier, session, retrying=True)
         del self._retries[pool_identifier]

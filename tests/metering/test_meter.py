@@ -222,6 +222,20 @@ async def test_a_charge_that_waits_to_be_taken_back_stands_if_its_time_is_used_m
     assert await world.balance() == 1
 
 
+async def test_a_charge_that_another_instance_relies_on_by_then_stands_and_is_not_tried_for_ever() -> None:
+    world = World(300, 0)
+    admission = await world.admit(0)
+    world.fail("read")
+    with pytest.raises(LedgerUnavailable):
+        await world.meter.settle(admission, Outcome.DID_NOT_RUN)
+    world.fail()
+    await world.ran(0, on=world.instance("i2"))
+
+    await world.rest()
+
+    assert await world.balance() == 1
+
+
 async def test_a_refusal_is_told_even_if_another_calls_charge_cannot_be_taken_back_then() -> None:
     world = World()
     held = await world.admit(0)
