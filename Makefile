@@ -7,7 +7,7 @@ ARGS ?=
 SEEDS ?= 1000
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check format simulate bench lock clean
+.PHONY: help setup run test check format clients simulate bench lock clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,6 +35,10 @@ check: setup ## formatting, lint, types, import rules, repository rules, fresh l
 format: setup ## format the code and mend what the linter can
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
+
+clients: ## drive the real client packages against Tollgate, and write what came of it into docs/clients.md
+	@$(PYTHON) -m scripts.setup --for test
+	$(BIN)/python -m tests.clients
 
 simulate: setup ## run the money path in so many simulated worlds: SEEDS=100000; options in ARGS="--first 5000"
 	@exec $(BIN)/python -m tests.simulation --seeds $(SEEDS) $(ARGS)

@@ -33,6 +33,7 @@ class Surfaces:
     pool: Handler
     operator: Handler
     tenant: Handler
+    identity: Handler
     health: Handler
     housekeeping: Housekeeping
 
@@ -42,7 +43,14 @@ def surfaces() -> Surfaces:
     """Build the handlers at the first call: their connections belong to the event loop that serves."""
     parts = build(settings)
     operator, tenant = build_apis(parts.ledger, pool_sessions=parts.pool_sessions)
-    return Surfaces(parts.gateway.handle, operator.handle, tenant.handle, parts.health.handle, parts.housekeeping)
+    return Surfaces(
+        pool=parts.gateway.handle,
+        operator=operator.handle,
+        tenant=tenant.handle,
+        identity=parts.identity.handle,
+        health=parts.health.handle,
+        housekeeping=parts.housekeeping,
+    )
 
 
 @app.function_name("healthz")
@@ -64,6 +72,13 @@ async def operator(req: func.HttpRequest) -> func.HttpResponse:
 async def usage(req: func.HttpRequest) -> func.HttpResponse:
     """Serve a tenant's own statement and entries."""
     return await _serve(surfaces().tenant, req)
+
+
+@app.function_name("identity")
+@app.route("msi/token", methods=["GET"])
+async def identity(req: func.HttpRequest) -> func.HttpResponse:
+    """Answer as a managed identity does, with the API key for a token."""
+    return await _serve(surfaces().identity, req)
 
 
 @app.function_name("housekeeping")

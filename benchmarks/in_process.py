@@ -12,9 +12,10 @@ from benchmarks.workers import CallFailed, Order, closed_loop, follow_orders
 from proxy import headers
 from proxy.answering import answer
 from proxy.bootstrap import Parts, build
+from proxy.calls import PoolCall
 from proxy.messages import GatewayRequest
 from proxy.operations import Effect
-from proxy.pool import Answered, PoolCall, SessionPoolClient, open_transport
+from proxy.pool import Answered, SessionPoolClient, open_transport
 from proxy.settings import Settings, read_settings
 from proxy.tokens import NoTokens
 
@@ -68,7 +69,10 @@ async def main() -> None:
     settings = read_settings(Settings)
     parts = build(settings)
     client = SessionPoolClient(
-        tokens=NoTokens(), timeout_seconds=settings.pool_timeout_seconds, transport=open_transport()
+        tokens=NoTokens(),
+        timeout_seconds=settings.pool_timeout_seconds,
+        answer_bytes_max=settings.max_answer_bytes,
+        transport=open_transport(),
     )
     await follow_orders(lambda order: carry_out(parts, client, order))
 

@@ -70,6 +70,11 @@ class Admission:
         """What the call was charged."""
         return sum(charge.increments for charge in self.charges)
 
+    @property
+    def opens_window(self) -> bool:
+        """Whether nothing was paid for before this call: the pool may have ended the session since it was last used."""
+        return any(charge.from_at == charge.opened_at for charge in self.charges)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ending:

@@ -17,8 +17,10 @@ from proxy.directory import Directory
 from proxy.gateway import Gateway
 from proxy.health import Health
 from proxy.housekeeping import Housekeeping
+from proxy.identity_endpoint import IdentityEndpoint
 from proxy.pool import SessionPoolClient, open_transport
 from proxy.pool_sessions import PoolSessions
+from proxy.session_lists import SessionLists
 from proxy.settings import LedgerSettings, PoolAuth, Settings, parse_ledger_secret
 from proxy.storage import open_tables
 from proxy.table_tenants import TenantTables
@@ -44,6 +46,7 @@ class Parts:
 
     ledger: LedgerParts
     gateway: Gateway
+    identity: IdentityEndpoint
     health: Health
     pool_sessions: PoolSessions
     housekeeping: Housekeeping
@@ -77,14 +80,23 @@ def build(settings: Settings, *, clock: Clock = utc_now) -> Parts:
     ledger = build_ledger(settings, open_tables(settings.storage.get_secret_value()), clock=clock)
     transport = open_transport()
     tokens = NoTokens() if settings.pool_auth is PoolAuth.NONE else EntraTokens(DefaultAzureCredential(), clock=clock)
-    endpoints = tuple(str(endpoint).rstrip("/") for endpoint in settings.pool_endpoints)
-    pool = SessionPoolClient(tokens=tokens, timeout_seconds=settings.pool_timeout_seconds, transport=transport)
+    pools = settings.all_pools
+    endpoints = tuple(endpoint for pool in pools for endpoint in pool.endpoints)
+    secret = settings.namespace_secret.get_secret_value().encode()
+    client = SessionPoolClient(
+        tokens=tokens,
+        timeout_seconds=settings.pool_timeout_seconds,
+        answer_bytes_max=settings.max_answer_bytes,
+        transport=transport,
+    )
+    pool_sessions = PoolSessions(pool=client, endpoints=endpoints)
     gateway = Gateway(
         authenticator=ledger.directory,
         meter=ledger.meter,
-        pool=pool,
-        endpoints=endpoints,
-        namespace_secret=settings.namespace_secret.get_secret_value().encode(),
+        pool=client,
+        pools=pools,
+        sessions=SessionLists(ledger=ledger.store, pool_sessions=pool_sessions, namespace_secret=secret),
+        namespace_secret=secret,
         granularity=ledger.granularity,
         clock=clock,
         body_bytes_max=settings.max_body_bytes,
@@ -99,7 +111,8 @@ def build(settings: Settings, *, clock: Clock = utc_now) -> Parts:
     return Parts(
         ledger=ledger,
         gateway=gateway,
+        identity=IdentityEndpoint(authenticator=ledger.directory, clock=clock),
         health=health,
-        pool_sessions=PoolSessions(pool=pool, endpoints=endpoints),
+        pool_sessions=pool_sessions,
         housekeeping=housekeeping,
     )

@@ -48,17 +48,22 @@ class ErrorCode(StrEnum):
     TENANT_SUSPENDED = "TenantSuspended"
     QUOTA_EXCEEDED = "QuotaExceeded"
     TOO_MANY_SESSIONS = "TooManySessions"
+    TOO_MANY_CALLS = "TooManyCalls"
     VALIDATION_FAILED = "SessionRequestValidationFailed"
     PROPERTIES_MISSING = "SessionPropertiesMissing"
     OPERATION_NOT_FOUND = "OperationNotFound"
+    METHOD_NOT_ALLOWED = "MethodNotAllowed"
+    POOL_NOT_FOUND = "PoolNotFound"
     RESOURCE_NOT_FOUND = "ResourceNotFound"
     ADJUSTMENT_EXCEEDS_QUOTA = "AdjustmentExceedsQuota"
     LENGTH_REQUIRED = "LengthRequired"
     REQUEST_TOO_LARGE = "RequestTooLarge"
+    ANSWER_TOO_LARGE = "AnswerTooLarge"
     METERING_UNAVAILABLE = "MeteringUnavailable"
     POOL_BUSY = "PoolBusy"
     POOL_UNAVAILABLE = "PoolUnavailable"
     POOL_TIMEOUT = "PoolTimeout"
+    POOL_ANSWER_INVALID = "PoolAnswerInvalid"
     INTERNAL_ERROR = "InternalError"
 
 
@@ -71,15 +76,21 @@ ERRORS: Mapping[ErrorCode, ErrorRow] = MappingProxyType(
         ErrorCode.TENANT_SUSPENDED: ErrorRow(403, "The tenant is suspended. Ask the operator.", False, _O),
         ErrorCode.QUOTA_EXCEEDED: ErrorRow(403, "The quota does not cover this call.", False, _C),
         ErrorCode.TOO_MANY_SESSIONS: ErrorRow(429, "All of the tenant's concurrent sessions are in use.", True, _C),
+        ErrorCode.TOO_MANY_CALLS: ErrorRow(429, "The tenant's calls per minute are used up.", True, _C),
         ErrorCode.VALIDATION_FAILED: ErrorRow(400, "The request is not valid.", False, _C),
         ErrorCode.PROPERTIES_MISSING: ErrorRow(400, "The body has the shape of the other dialect.", False, _C),
         ErrorCode.OPERATION_NOT_FOUND: ErrorRow(404, "There is no such operation.", False, _C),
+        ErrorCode.METHOD_NOT_ALLOWED: ErrorRow(405, "This path does not take this method.", False, _C),
+        ErrorCode.POOL_NOT_FOUND: ErrorRow(404, "There is no such session pool for this tenant.", False, _C),
         ErrorCode.RESOURCE_NOT_FOUND: ErrorRow(404, "There is no such resource.", False, _C),
         ErrorCode.ADJUSTMENT_EXCEEDS_QUOTA: ErrorRow(409, "The adjustment would exceed the quota.", False, _C),
         ErrorCode.LENGTH_REQUIRED: ErrorRow(
             411, "A request with a body needs a Content-Length; chunked bodies are not accepted.", False, _C
         ),
         ErrorCode.REQUEST_TOO_LARGE: ErrorRow(413, "The request body is too large.", False, _C),
+        ErrorCode.ANSWER_TOO_LARGE: ErrorRow(
+            422, "The session's answer is too large to pass on; the call ran, so its charge stands.", False, _C
+        ),
         ErrorCode.METERING_UNAVAILABLE: ErrorRow(
             503, "The ledger cannot be reached, so nothing new can be charged. Sessions already paid go on.", True, _O
         ),
@@ -87,6 +98,9 @@ ERRORS: Mapping[ErrorCode, ErrorRow] = MappingProxyType(
         ErrorCode.POOL_UNAVAILABLE: ErrorRow(502, "The session pool cannot be reached. Nothing was charged.", True, _P),
         ErrorCode.POOL_TIMEOUT: ErrorRow(
             504, "The session pool gave no answer; the call may have run, so its charge stands.", False, _P
+        ),
+        ErrorCode.POOL_ANSWER_INVALID: ErrorRow(
+            502, "The session pool's answer makes no sense; the call may have run, so its charge stands.", True, _P
         ),
         ErrorCode.INTERNAL_ERROR: ErrorRow(500, "Tollgate failed. The operator finds the cause in the log.", False, _O),
     }

@@ -5,24 +5,31 @@ the ledger fails closed; after that, the ledger never costs the caller the answe
 """
 
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from metering.clock import Clock
 from metering.increments import Granularity
 from metering.meter import Admission, Ending, Meter, Outcome
-from metering.requests import Admit, Quota, QuotaExceeded, TooManySessions
+from metering.requests import Admit, QuotaExceeded, TooManySessions
 from metering.store import LedgerUnavailable
-from proxy import answers, headers, identifiers, operations
+from proxy import answers, calls, early_routes, headers, operations
+from proxy.answers import UnusableAnswer
+from proxy.call_rates import CallRates
+from proxy.calls import Call
 from proxy.errors import ErrorCode, GatewayError
 from proxy.messages import GatewayRequest, GatewayResponse
-from proxy.operations import Body, Effect, Operation
-from proxy.pool import Answered, NoAnswer, NotSent, PoolCall, PoolOutcome, Refused, SessionPool, choose_endpoint
-from proxy.tenants import Principal, Tenant, credential_from
+from proxy.operations import Dialect, Effect
+from proxy.pool import Answered, NoAnswer, NotSent, PoolOutcome, Refused, SessionPool
+from proxy.pools import Pool
+from proxy.tenants import Principal, credential_from
 
 LEDGER_RETRY_SECONDS = 5
 POOL_RETRY_SECONDS = 10
+
+# What the pool says when it takes no session for a call; a container may say the same, and have run.
+_DOUBTFUL = frozenset({401, 403, 404, 429})
 
 log = logging.getLogger("tollgate.gateway")
 
@@ -35,20 +42,16 @@ class Authenticator(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Call:
-    """One call of a tenant on one of its sessions, understood."""
+class SessionLister(Protocol):
+    """Names a tenant's sessions."""
 
-    id: str
-    tenant: Tenant
-    quota: Quota
-    operation: Operation
-    names: answers.Names
-    forward: PoolCall
+    async def answer(self, call: Call) -> GatewayResponse:
+        """Answer a call that asks for them. Raises GatewayError: MeteringUnavailable, PoolUnavailable, PoolTimeout."""
+        ...
 
 
 class Gateway:
-    """Carries tenants' calls to the pool and meters them; safe to use from any number of tasks."""
+    """Carries tenants' calls to the pools and meters them; safe to use from any number of tasks."""
 
     def __init__(
         self,
@@ -56,7 +59,8 @@ class Gateway:
         authenticator: Authenticator,
         meter: Meter,
         pool: SessionPool,
-        endpoints: Sequence[str],
+        pools: Sequence[Pool],
+        sessions: SessionLister,
         namespace_secret: bytes,
         granularity: Granularity,
         clock: Clock,
@@ -65,11 +69,13 @@ class Gateway:
         self._authenticator = authenticator
         self._meter = meter
         self._pool = pool
-        self._endpoints = endpoints
+        self._pools: Mapping[str, Pool] = {pool.name: pool for pool in pools}
+        self._sessions = sessions
         self._namespace_secret = namespace_secret
         self._granularity = granularity
         self._clock = clock
         self._body_bytes_max = body_bytes_max
+        self._rates = CallRates(clock)
 
     async def handle(self, request: GatewayRequest) -> GatewayResponse:
         """Carry one call to the tenant's session, and charge exactly that tenant for it.
@@ -77,72 +83,48 @@ class Gateway:
         Raises:
             GatewayError: every refusal of Tollgate's own.
         """
-        principal = await self._authenticator.authenticate(credential_from(request.headers))
-        found = operations.match(request.method, request.path)
-        principal.require(found.operation.scope)
-        assert principal.tenant is not None, "only a tenant's key carries the scopes of operations"
-        call = self._understand(request, principal.tenant, found)
+        if not early_routes.is_execute(request.path):
+            return await self._handle(request)
+        try:
+            response = await self._handle(request)
+        except GatewayError as refusal:
+            response = refusal.response()
+        return early_routes.visible_error(response)
 
-        if found.operation.effect in {Effect.OBSERVES, Effect.ENDS}:
+    async def _handle(self, request: GatewayRequest) -> GatewayResponse:
+        principal = await self._authenticator.authenticate(credential_from(request.headers))
+        tenant = principal.calling_tenant()
+        self._rates.take(tenant)
+        route = calls.choose_pool(tenant, self._pools, request.path)
+        found = operations.match(request.method, route.path, route.pool.kind)
+        principal.require(found.operation.scope)
+        calls.check_length(request, found.operation, self._body_bytes_max)
+        call = calls.understand(request, tenant, route, found, self._namespace_secret)
+
+        if call.operation.effect is Effect.LISTS:
+            return await self._sessions.answer(call)
+        if call.operation.effect in {Effect.OBSERVES, Effect.ENDS, Effect.DESCRIBES}:
             return await self._look_or_end(call)
 
         admission = await self._admit(call)
         outcome: PoolOutcome = NoAnswer("cancelled")
         try:
-            outcome = await self._pool.send(call.forward)
+            outcome = await self._resolve(call, admission, await self._pool.send(call.forward))
         finally:
             taken_back = await self._settle(call, admission, outcome)
         charged = admission.increments - taken_back
         bill = headers.of_charge(self._granularity, charged, None if taken_back else admission.paid_until)
-        return self._answer(call, outcome, {**bill, **self._limits(call)}, still_charged=charged > 0)
-
-    def _understand(self, request: GatewayRequest, tenant: Tenant, found: operations.Match) -> _Call:
-        """Check what the call says, and turn the session's name into what the pool calls it. Nothing is charged yet."""
-        operation = found.operation
-        self._check_length(request, operation)
-        query = identifiers.read_query(request.query, operation.query)
-        identifier = identifiers.pool_identifier(self._namespace_secret, tenant.id, query.session_name)
-        body = request.body
-        if operation.body is Body.CODE:
-            body = identifiers.rewrite_body(body, operation.dialect, query.session_name, identifier)
-        endpoint = choose_endpoint(self._endpoints, identifier)
-        return _Call(
-            id=request.id,
-            tenant=tenant,
-            quota=tenant.quota(self._granularity),
-            operation=operation,
-            names=answers.Names(
-                session_name=query.session_name, pool_identifier=identifier, origin=request.origin, endpoint=endpoint
-            ),
-            forward=PoolCall(
-                endpoint=endpoint,
-                method=operation.method,
-                path=found.pool_path,
-                query=query.for_pool(identifier),
-                headers=headers.to_pool(request.headers),
-                body=body,
-                effect=operation.effect,
-            ),
+        return self._answer(
+            call, outcome, {**bill, **_freshness(admission, outcome), **self._limits(call)}, still_charged=charged > 0
         )
 
-    def _check_length(self, request: GatewayRequest, operation: Operation) -> None:
-        """Refuse a body that the host has not handed over (chunked ones arrive empty), and one that is too large."""
-        length = request.headers.get("content-length", "")
-        chunked = "transfer-encoding" in request.headers
-        if chunked or (operation.body is not Body.NONE and not length.isdecimal()):
-            raise GatewayError(ErrorCode.LENGTH_REQUIRED)
-        if max(len(request.body), int(length or 0)) > self._body_bytes_max:
-            raise GatewayError(
-                ErrorCode.REQUEST_TOO_LARGE, f"The request body is larger than {self._body_bytes_max} bytes."
-            )
-
-    async def _admit(self, call: _Call) -> Admission:
+    async def _admit(self, call: Call) -> Admission:
         request = Admit(
             pool_identifier=call.names.pool_identifier,
             session_name=call.names.session_name,
-            operation=call.operation.name,
+            operation=call.ledger_name,
             request_id=call.id,
-            quota=call.quota,
+            quota=call.tenant.quota(self._granularity),
         )
         try:
             answer = await self._meter.admit(call.tenant.id, request)
@@ -166,7 +148,7 @@ class Gateway:
             case Admission():
                 return answer
 
-    def _over_quota(self, call: _Call, refusal: QuotaExceeded) -> GatewayError:
+    def _over_quota(self, call: Call, refusal: QuotaExceeded) -> GatewayError:
         minutes = self._granularity.minutes
         needed, remaining = headers.number(minutes(refusal.needed)), headers.number(minutes(refusal.remaining))
         span, until = "day" if refusal.daily else "month", headers.instant(refusal.until)
@@ -178,7 +160,21 @@ class Gateway:
             details={"neededMinutes": float(needed), "remainingMinutes": float(remaining), "quotaEndsAt": until},
         )
 
-    async def _settle(self, call: _Call, admission: Admission, outcome: PoolOutcome) -> int:
+    async def _resolve(self, call: Call, admission: Admission, outcome: PoolOutcome) -> PoolOutcome:
+        """Ask the pool where an answer could be its refusal as well as the container's own words.
+
+        Only a charge that could be taken back is worth asking for; what the container says decides no money.
+        """
+        if call.operation.effect is not Effect.PASSES or not admission.charges or not isinstance(outcome, Answered):
+            return outcome
+        if outcome.answer.status not in _DOUBTFUL:
+            return outcome
+        held = await self._pool.send(calls.look_at_session(call))
+        if isinstance(held, Refused) or (isinstance(held, Answered) and held.answer.status in {400, 404}):
+            return Refused(outcome.answer, busy=outcome.answer.status == 429)
+        return outcome
+
+    async def _settle(self, call: Call, admission: Admission, outcome: PoolOutcome) -> int:
         """Tell the meter what became of the call; return the increments taken back."""
         ran = isinstance(outcome, Answered | NoAnswer)
         try:
@@ -187,7 +183,7 @@ class Gateway:
             log.error("charge_not_reversed tenant=%s request=%s cause=%s", call.tenant.id, call.id, error)  # noqa: TRY400
             return 0
 
-    async def _look_or_end(self, call: _Call) -> GatewayResponse:
+    async def _look_or_end(self, call: Call) -> GatewayResponse:
         """Carry a call that takes no session of the pool, and so is not charged."""
         ending = self._meter.ending(call.names.pool_identifier) if call.operation.effect is Effect.ENDS else None
         outcome = await self._pool.send(call.forward)
@@ -197,15 +193,15 @@ class Gateway:
             bill = {"Tollgate-Reversed-Minutes": headers.number(self._granularity.minutes(given_back))}
         return self._answer(call, outcome, {**bill, **self._limits(call)}, still_charged=False)
 
-    async def _end(self, call: _Call, ending: Ending | None) -> int:
+    async def _end(self, call: Call, ending: Ending | None) -> int:
         try:
-            return await self._meter.end(call.tenant.id, ending, operation=call.operation.name, request_id=call.id)
+            return await self._meter.end(call.tenant.id, ending, operation=call.ledger_name, request_id=call.id)
         except LedgerUnavailable as error:
             log.warning("window_not_ended tenant=%s request=%s cause=%s", call.tenant.id, call.id, error)
             return 0
 
     def _answer(
-        self, call: _Call, outcome: PoolOutcome, extra: dict[str, str], *, still_charged: bool
+        self, call: Call, outcome: PoolOutcome, extra: dict[str, str], *, still_charged: bool
     ) -> GatewayResponse:
         """Turn what became of the call into the tenant's answer; the pool's own failures become refusals of ours."""
         note = " Its charge stands for now." if still_charged else " Nothing was charged."
@@ -213,6 +209,8 @@ class Gateway:
             case NotSent(reason):
                 log.warning("pool_not_reached tenant=%s request=%s cause=%s", call.tenant.id, call.id, reason)
                 raise _unavailable("The session pool cannot be reached." + note, extra)
+            case NoAnswer(_, too_large=True):
+                raise GatewayError(ErrorCode.ANSWER_TOO_LARGE, headers=extra)
             case NoAnswer(reason):
                 log.warning("pool_gave_no_answer tenant=%s request=%s cause=%s", call.tenant.id, call.id, reason)
                 raise GatewayError(ErrorCode.POOL_TIMEOUT, headers=extra)
@@ -227,16 +225,38 @@ class Gateway:
             case Refused(answer) if answer.status in {401, 403}:
                 log.error("pool_refused_tollgate request=%s status=%d", call.id, answer.status)
                 raise _unavailable("The session pool does not accept Tollgate." + note, extra)
-            case Answered(answer) if answer.status >= 500:
+            case Answered(answer) if answer.status >= 500 and call.operation.effect is not Effect.PASSES:
                 log.warning("pool_failed tenant=%s request=%s status=%d", call.tenant.id, call.id, answer.status)
                 raise _unavailable("The session pool failed; the call may have run, so its charge stands.", extra)
             case Refused(answer) | Answered(answer):
-                response = answers.translate(answer, call.names)
+                response = self._translate(call, answer, extra)
                 return replace(response, headers={**response.headers, **extra})
 
-    def _limits(self, call: _Call) -> dict[str, str]:
+    def _translate(self, call: Call, answer: answers.PoolAnswer, extra: dict[str, str]) -> GatewayResponse:
+        try:
+            response = answers.translate(answer, call.names, call.operation)
+            early = call.operation.dialect is Dialect.EARLY
+            return early_routes.early_answer(call.operation.name, response) if early else response
+        except UnusableAnswer as error:
+            log.warning("pool_answer_invalid tenant=%s request=%s cause=%s", call.tenant.id, call.id, error)
+            raise GatewayError(
+                ErrorCode.POOL_ANSWER_INVALID, retry_after_seconds=POOL_RETRY_SECONDS, headers=extra
+            ) from error
+
+    def _limits(self, call: Call) -> dict[str, str]:
         standing = self._meter.standing(call.tenant.id)
-        return headers.of_limits(self._granularity, call.quota, standing, self._clock())
+        return headers.of_limits(self._granularity, call.tenant.quota(self._granularity), standing, self._clock())
+
+
+def _freshness(admission: Admission, outcome: PoolOutcome) -> dict[str, str]:
+    """Say whether the call met a fresh session: by the pool's word where it gives one, otherwise by the ledger's.
+
+    Time that was not paid for is time in which the pool may have ended the session.
+    """
+    if not isinstance(outcome, Answered):
+        return {}
+    told = headers.is_new_session(outcome.answer.headers)
+    return headers.of_session(is_new=admission.opens_window if told is None else told)
 
 
 def _unavailable(message: str, extra: dict[str, str]) -> GatewayError:

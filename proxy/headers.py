@@ -2,7 +2,8 @@
 
 Rules of this file: pure; allow-lists, so that a tenant's key never reaches the pool, and nothing of the pool's own
 (its address, cookies, tokens, pods) reaches a tenant; one value per name; printable ASCII, since the Functions host
-turns anything else into a 500.
+turns anything else into a 500. A custom container has headers of its own, so for those the lists name what stays
+behind: whatever concerns the connection, proves somebody, or was added by a front end.
 """
 
 from collections.abc import Iterable, Mapping
@@ -41,6 +42,55 @@ _TO_TENANT = {
     )
 }
 
+_CONNECTION = frozenset(
+    [
+        "connection",
+        "content-length",
+        "date",
+        "host",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "proxy-connection",
+        "server",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    ]
+)
+_NOT_TO_CONTAINER = _CONNECTION | frozenset(
+    [
+        "accept-encoding",
+        "authorization",
+        "client-ip",
+        "cookie",
+        "disguised-host",
+        "expect",
+        "forwarded",
+        "max-forwards",
+        "true-client-ip",
+        "user-agent",
+        "via",
+        "was-default-hostname",
+        "x-api-key",
+        "x-identity-header",
+        "x-original-url",
+    ]
+)
+_NOT_FROM_CONTAINER = _CONNECTION | frozenset(["set-cookie", "via", "x-ms-session-guid"])
+_FRONT_END_PREFIXES = (
+    "x-appservice-",
+    "x-arr-",
+    "x-azure-",
+    "x-client-",
+    "x-forwarded-",
+    "x-functions-",
+    "x-ms-",
+    "x-site-",
+    "x-waws-",
+)
+
 
 def to_pool(headers: Mapping[str, str]) -> dict[str, str]:
     """Choose the request headers (lower-case names) that go on to the pool."""
@@ -51,17 +101,44 @@ def to_pool(headers: Mapping[str, str]) -> dict[str, str]:
 
 def to_tenant(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
     """Choose the pool's response headers that go back, in a spelling of their own."""
-    return {
-        _TO_TENANT[name.lower()]: "".join(c if " " <= c <= "~" else "?" for c in value)
-        for name, value in headers
-        if name.lower() in _TO_TENANT
+    return {_TO_TENANT[name.lower()]: _printable(value) for name, value in headers if name.lower() in _TO_TENANT}
+
+
+def to_container(headers: Mapping[str, str]) -> dict[str, str]:
+    """Choose the request headers (lower-case names) that go on to a custom container."""
+    passing = {
+        name: value
+        for name, value in headers.items()
+        if name not in _NOT_TO_CONTAINER and not name.startswith(_FRONT_END_PREFIXES)
     }
+    kept = {name: headers[name] for name in _TO_POOL if name in headers}
+    return {**passing, **kept, "accept-encoding": "identity", "user-agent": "Tollgate"}
+
+
+def from_container(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Choose a custom container's response headers that go back; the first of a name that is repeated."""
+    chosen: dict[str, str] = {}
+    for name, value in headers:
+        if name.lower() not in _NOT_FROM_CONTAINER and not name.lower().startswith("tollgate-"):
+            chosen.setdefault(_TO_TENANT.get(name.lower(), name.title()), _printable(value))
+    return chosen
+
+
+def is_new_session(headers: Iterable[tuple[str, str]]) -> bool | None:
+    """Say whether the pool says that it took a new session for a call; None if it says nothing."""
+    told = {name.lower(): value.strip().lower() for name, value in headers}.get("x-ms-new-allocation")
+    return {"true": True, "false": False}.get(told or "")
 
 
 def of_charge(granularity: Granularity, increments: int, paid_until: datetime | None) -> dict[str, str]:
     """Say what a call cost, and until when its session is paid (None: it is not, since the charge was taken back)."""
     cost = {"Tollgate-Charged-Minutes": number(granularity.minutes(increments))}
     return cost if paid_until is None else {**cost, "Tollgate-Session-Paid-Until": instant(paid_until)}
+
+
+def of_session(*, is_new: bool) -> dict[str, str]:
+    """Say whether the call met a fresh session: files and variables of an earlier one of its name are gone."""
+    return {"Tollgate-Session": "new" if is_new else "existing"}
 
 
 def of_limits(granularity: Granularity, quota: Quota, standing: Standing | None, now: datetime) -> dict[str, str]:
@@ -94,6 +171,10 @@ def of_limits(granularity: Granularity, quota: Quota, standing: Standing | None,
         policies.append(f'"sessions";q={quota.sessions};qu="concurrent-sessions"')
         limits.append(f'"sessions";r={max(0, quota.sessions - taken)}')
     return {"RateLimit-Policy": ", ".join(policies), "RateLimit": ", ".join(limits)} if policies else {}
+
+
+def _printable(value: str) -> str:
+    return "".join(c if " " <= c <= "~" else "?" for c in value)
 
 
 def number(value: Decimal) -> str:

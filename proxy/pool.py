@@ -6,8 +6,7 @@ the only one that would be safe to repeat), `Refused` (the pool took no session 
 """
 
 import asyncio
-import hashlib
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Protocol
@@ -17,33 +16,14 @@ import httpx
 from httpx_aiohttp import AiohttpTransport
 
 from proxy.answers import PoolAnswer
+from proxy.calls import PoolCall
 from proxy.operations import Effect
 
 CONNECT_SECONDS = 5.0
 CONNECTIONS_MAX = 1_000
 KEEPALIVE_SECONDS = 15.0  # shorter than the idle timeouts of front ends, so that a kept connection is rarely a dead one
-ANSWER_BYTES_MAX = 256 * 1024 * 1024
 URLS_MAX = 10_000
 PIECE_BYTES = 256 * 1024  # larger bodies go out in pieces, so that other calls get their turn in between
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PoolCall:
-    """One call to the pool.
-
-    Attributes:
-        endpoint: the pool management endpoint, without a trailing slash.
-        path: percent-encoded, with a leading slash.
-        query: encoded, without the `?`.
-    """
-
-    endpoint: str
-    method: str
-    path: str
-    query: str
-    headers: Mapping[str, str]
-    body: bytes
-    effect: Effect
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +50,14 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class NoAnswer:
-    """The call was sent, wholly or partly, and what became of it is unknown; `reason` is for the log."""
+    """The call was sent, wholly or partly, and what became of it is unknown; `reason` is for the log.
+
+    Attributes:
+        too_large: there was an answer, larger than the gateway takes.
+    """
 
     reason: str
+    too_large: bool = False
 
 
 type PoolOutcome = NotSent | Refused | Answered | NoAnswer
@@ -109,8 +94,16 @@ class SessionPoolClient:
     retried, decompressed or remembered between calls.
     """
 
-    def __init__(self, *, tokens: TokenSource, timeout_seconds: float, transport: httpx.AsyncBaseTransport) -> None:
+    def __init__(
+        self,
+        *,
+        tokens: TokenSource,
+        timeout_seconds: float,
+        answer_bytes_max: int,
+        transport: httpx.AsyncBaseTransport,
+    ) -> None:
         self._tokens = tokens
+        self._answer_bytes_max = answer_bytes_max
         self._timeout_seconds = timeout_seconds
         self._transport = transport
         self._extensions = {
@@ -132,7 +125,7 @@ class SessionPoolClient:
         length = {"content-length": str(len(call.body))} if call.body else {}
         request = httpx.Request(
             call.method,
-            _url(f"{call.endpoint}{call.path}?{call.query}"),
+            _url(f"{call.endpoint}{call.path}?{call.query}" if call.query else f"{call.endpoint}{call.path}"),
             headers={**call.headers, **authorization, **length},
             content=call.body if len(call.body) <= PIECE_BYTES else _pieces(call.body),
             extensions=self._extensions,
@@ -141,27 +134,27 @@ class SessionPoolClient:
             async with asyncio.timeout(self._timeout_seconds):
                 response = await self._transport.handle_async_request(request)
                 try:
-                    body = await _read(response)
+                    body = await _read(response, self._answer_bytes_max)
                 finally:
                     await response.aclose()
+        except AnswerTooLarge:
+            return NoAnswer("the answer is too large", too_large=True)
         except TimeoutError:
             return NoAnswer(f"no answer within {self._timeout_seconds:g} s")
         except (httpx.HTTPError, aiohttp.ClientError, OSError) as error:  # the transport lets some of aiohttp's through
             reason = type(error.__cause__ or error).__name__
             return NotSent(reason) if was_never_sent(error) else NoAnswer(reason)
         answer = PoolAnswer(status=response.status_code, headers=tuple(response.headers.multi_items()), body=body)
-        if answer.status == 401:
+        if answer.status == 401 and call.effect is not Effect.PASSES:
             self._tokens.forget()
-        if is_busy(answer):
-            return Refused(answer, busy=True)
-        return Refused(answer) if took_no_session(answer, call.effect) else Answered(answer)
+        return outcome_of(answer, call.effect)
 
     async def aclose(self) -> None:
         """Close the connections."""
         await self._transport.aclose()
 
 
-class AnswerTooLarge(httpx.ReadError):
+class AnswerTooLarge(Exception):  # noqa: N818
     """The pool's answer is larger than the gateway holds in memory."""
 
 
@@ -170,15 +163,15 @@ async def _pieces(body: bytes) -> AsyncIterator[bytes]:
         yield body[start : start + PIECE_BYTES]
 
 
-async def _read(response: httpx.Response) -> bytes:
+async def _read(response: httpx.Response, bytes_max: int) -> bytes:
     chunks: list[bytes] = []
     size = 0
     assert isinstance(response.stream, httpx.AsyncByteStream), "an asynchronous transport answers so"
     async for chunk in response.stream:  # as the bytes came: neither decompressed nor decoded
         chunks.append(chunk)
         size += len(chunk)
-        if size > ANSWER_BYTES_MAX:
-            raise AnswerTooLarge("the pool's answer is too large")
+        if size > bytes_max:
+            raise AnswerTooLarge
     return b"".join(chunks)
 
 
@@ -216,6 +209,16 @@ def was_never_sent(error: Exception) -> bool:
 _ALLOCATION_SIGNS = frozenset({"x-ms-new-allocation", "x-ms-session-guid", "x-ms-allocation-time"})
 
 
+def outcome_of(answer: PoolAnswer, effect: Effect) -> Refused | Answered:
+    """Tell a refusal from an answer; in what a custom container's path answers, it may always be the container."""
+    if effect is not Effect.PASSES:
+        if is_busy(answer):
+            return Refused(answer, busy=True)
+        if took_no_session(answer, effect):
+            return Refused(answer)
+    return Answered(answer)
+
+
 def is_busy(answer: PoolAnswer) -> bool:
     """Say whether the pool had no session free.
 
@@ -236,10 +239,3 @@ def took_no_session(answer: PoolAnswer, effect: Effect) -> bool:
     if effect is not Effect.EXECUTES or not 400 <= answer.status < 500:
         return False
     return not any(name.lower() in _ALLOCATION_SIGNS for name, _ in answer.headers)
-
-
-def choose_endpoint(endpoints: Sequence[str], pool_identifier: str) -> str:
-    """Choose the pool on which a session lives, by rendezvous hashing: adding a pool moves only what goes to it."""
-    if len(endpoints) == 1:
-        return endpoints[0]
-    return max(endpoints, key=lambda endpoint: hashlib.sha256(f"{endpoint}\0{pool_identifier}".encode()).digest())

@@ -1,4 +1,4 @@
-"""Lists what the session pools hold, all of it: for the operator alone.
+"""Lists what the session pools hold, all of it: whoever hands it on to a tenant picks out that tenant's own.
 
 The pool lists under two paths, in two shapes (Container Apps documentation, "Custom container sessions", and REST
 specification 2025-02-02-preview, read 2026-11): `POST /.management/listSessions` answers `value` with `expiresAt`,
@@ -9,23 +9,32 @@ the api-version, and names a host that nobody should follow with a token.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from metering.reconcile import PoolSession
+from proxy.calls import PoolCall
 from proxy.errors import ErrorCode, GatewayError
-from proxy.operations import Effect
-from proxy.pool import Answered, NoAnswer, PoolCall, SessionPool
+from proxy.operations import MANAGEMENT_VERSION, Effect
+from proxy.pool import Answered, NoAnswer, SessionPool
 
-_VERSION = "2025-02-02-preview"
 _WAYS = (("POST", "/.management/listSessions"), ("GET", "/listSessions"))
 _PAGES_MAX = 100  # a pool has at most 600 sessions, 300 a page
 
 
+@dataclass(frozen=True, slots=True)
+class HeldSession:
+    """A session that a pool holds; `etag` tells its lives apart, where the pool gives it."""
+
+    session: PoolSession
+    etag: str | None
+
+
 class PoolSessions:
-    """Lists the sessions of one or more pools."""
+    """Lists the sessions of one or more pools; `endpoints` are all of them."""
 
     def __init__(self, *, pool: SessionPool, endpoints: Sequence[str]) -> None:
         self._pool = pool
@@ -37,9 +46,17 @@ class PoolSessions:
         Raises:
             GatewayError: POOL_UNAVAILABLE, POOL_TIMEOUT: a list that lacks some would be misread.
         """
-        return [session for endpoint in self._endpoints for session in await self._read(endpoint)]
+        return [held.session for held in await self.held(self._endpoints)]
 
-    async def _read(self, endpoint: str) -> list[PoolSession]:
+    async def held(self, endpoints: Iterable[str]) -> list[HeldSession]:
+        """Read the sessions that these endpoints hold.
+
+        Raises:
+            GatewayError: as `read` does.
+        """
+        return [held for endpoint in endpoints for held in await self._read(endpoint)]
+
+    async def _read(self, endpoint: str) -> list[HeldSession]:
         for method, path in _WAYS:
             page = await self._page(endpoint, method, path, skip=0)
             if page is None:
@@ -58,9 +75,9 @@ class PoolSessions:
 
     async def _page(
         self, endpoint: str, method: str, path: str, *, skip: int
-    ) -> tuple[list[PoolSession], int | None] | None:
+    ) -> tuple[list[HeldSession], int | None] | None:
         """Read one page, and where the next one starts; None if the pool refuses this way of asking."""
-        query = f"api-version={_VERSION}&skip={skip}"
+        query = f"api-version={MANAGEMENT_VERSION}&skip={skip}"
         call = PoolCall(
             endpoint=endpoint, method=method, path=path, query=query, headers={}, body=b"", effect=Effect.OBSERVES
         )
@@ -74,7 +91,7 @@ class PoolSessions:
         return read_page(outcome.answer.body, skip)
 
 
-def read_page(body: bytes, skip: int) -> tuple[list[PoolSession], int | None] | None:
+def read_page(body: bytes, skip: int) -> tuple[list[HeldSession], int | None] | None:
     """Read one page in either shape, and where the next one starts; None if it is neither."""
     try:
         document = json.loads(body)
@@ -86,13 +103,15 @@ def read_page(body: bytes, skip: int) -> tuple[list[PoolSession], int | None] | 
     return sessions, following if following is not None and following > skip else None
 
 
-def _session(value: Any) -> PoolSession:
-    return PoolSession(
+def _session(value: Any) -> HeldSession:
+    etag = value.get("etag")
+    session = PoolSession(
         identifier=str(value["identifier"]),
         created_at=_instant(value.get("createdAt")),
         last_accessed_at=_instant(value.get("lastAccessedAt")),
         expires_at=_instant(value.get("expiresAt", value.get("expireAt"))),
     )
+    return HeldSession(session, etag if isinstance(etag, str) else None)
 
 
 def _instant(text: Any) -> datetime | None:

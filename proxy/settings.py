@@ -4,8 +4,21 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import AfterValidator, AnyHttpUrl, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    AnyHttpUrl,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import SettingsError as UnreadableSetting
+
+from proxy.pools import Pool, PoolKind
+from proxy.tenants import DEFAULT_POOL, POOL_NAME
 
 SECRET_BYTES_MIN = 32
 
@@ -31,6 +44,12 @@ def _long_enough(secret: SecretStr) -> SecretStr:
     return secret
 
 
+def _pool_name(name: str) -> str:
+    if POOL_NAME.fullmatch(name) is None or name == DEFAULT_POOL:
+        raise ValueError(f"name pools with lower-case letters, digits and inner hyphens; not '{DEFAULT_POOL}'")
+    return name
+
+
 def _chain_keys(secrets: SecretStr) -> SecretStr:
     parse_ledger_secret(secrets)
     return secrets
@@ -49,6 +68,15 @@ def parse_ledger_secret(secrets: SecretStr) -> tuple[str, dict[str, bytes]]:
             raise ValueError(f"write <key id>:<secret of at least {SECRET_BYTES_MIN} bytes>, the current key first")
         keys[key_id] = secret.encode()
     return next(iter(keys)), keys
+
+
+class PoolSetting(BaseModel):
+    """A pool besides the default one."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: PoolKind
+    endpoints: tuple[AnyHttpUrl, ...] = Field(min_length=1)
 
 
 class LedgerSettings(BaseSettings):
@@ -74,10 +102,25 @@ class Settings(LedgerSettings):
     """What the gateway needs; see the table in the README. Read once, at start."""
 
     pool_endpoints: Annotated[tuple[AnyHttpUrl, ...], NoDecode, BeforeValidator(_split)] = Field(min_length=1)
+    pool_kind: PoolKind = PoolKind.PYTHON
+    pools: dict[Annotated[str, AfterValidator(_pool_name)], PoolSetting] = Field(default_factory=dict)
     pool_auth: PoolAuth = PoolAuth.ENTRA
     pool_timeout_seconds: float = Field(default=225, gt=0, lt=230)  # the platform cuts a call off at 230 s
     namespace_secret: Annotated[SecretStr, AfterValidator(_long_enough)]
     max_body_bytes: int = Field(default=104_857_600, ge=1)
+    max_answer_bytes: int = Field(default=134_217_728, ge=1024)  # the largest file that the pool takes
+
+    @property
+    def all_pools(self) -> tuple[Pool, ...]:
+        """The default pool and the others, by name."""
+
+        def pool(name: str, kind: PoolKind, endpoints: tuple[AnyHttpUrl, ...]) -> Pool:
+            return Pool(name, kind, tuple(str(endpoint).rstrip("/") for endpoint in endpoints))
+
+        return (
+            pool(DEFAULT_POOL, self.pool_kind, self.pool_endpoints),
+            *(pool(name, setting.kind, setting.endpoints) for name, setting in sorted(self.pools.items())),
+        )
 
 
 def read_settings[S: LedgerSettings](kind: type[S]) -> S:
@@ -88,6 +131,10 @@ def read_settings[S: LedgerSettings](kind: type[S]) -> S:
     """
     try:
         return kind()
+    except UnreadableSetting:
+        raise SettingsError(
+            'TOLLGATE_POOLS: write JSON: {"<name>": {"kind": "<kind>", "endpoints": ["<url>"]}}'
+        ) from None
     except ValidationError as error:
         problems = error.errors(include_input=False, include_url=False, include_context=False)
         lines = (f"TOLLGATE_{'_'.join(str(p) for p in e['loc'][:1]).upper()}: {e['msg']}" for e in problems)

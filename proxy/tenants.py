@@ -24,6 +24,9 @@ from proxy.errors import ErrorCode, GatewayError
 # It stands in pool identifiers, which have at most 128 characters, before a hyphen and 64 characters of hash.
 TENANT_ID = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?")
 
+DEFAULT_POOL = "default"
+POOL_NAME = TENANT_ID  # the same rule, for the same reason: it stands in paths
+
 _BASE62 = string.digits + string.ascii_uppercase + string.ascii_lowercase
 _KEY_ID_LENGTH, _RANDOM_LENGTH, _CHECKSUM_LENGTH = 12, 32, 6
 KEY_ID = re.compile(rf"[0-9A-Za-z]{{{_KEY_ID_LENGTH}}}")
@@ -54,7 +57,9 @@ class Tenant:
         minutes_per_month: quota of session minutes in a UTC month; what does not fill an increment is not granted.
         minutes_per_day: the same for a UTC day.
         max_concurrent_sessions: sessions that may be paid for at one instant, at least 1.
+        calls_per_minute: calls that one instance of the gateway takes in a minute; a protection, no part of the bill.
         rate_per_session_hour: price of one session for one hour, in the gateway's currency.
+        pools: names of the session pools that it may use; the first is the one it reaches without naming a pool.
         suspended: may read its usage, and do nothing else.
     """
 
@@ -63,13 +68,17 @@ class Tenant:
     minutes_per_month: Decimal | None = None
     minutes_per_day: Decimal | None = None
     max_concurrent_sessions: int | None = None
+    calls_per_minute: int | None = None
     rate_per_session_hour: Decimal | None = None
+    pools: tuple[str, ...] = (DEFAULT_POOL,)
     suspended: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse a tenant that could be neither isolated nor metered."""
+        """Refuse a tenant that could be neither isolated nor metered, or reaches no pool."""
         if TENANT_ID.fullmatch(self.id) is None:
             raise ValueError("a tenant id has 1 to 40 lower-case letters, digits and inner hyphens")
+        if not self.pools or len(set(self.pools)) != len(self.pools):
+            raise ValueError("a tenant has one pool or more, each named once")
 
     def quota(self, granularity: Granularity) -> Quota:
         """Express the limits in increments."""
@@ -140,6 +149,16 @@ class Principal:
         assert key.tenant_id == (tenant and tenant.id), "a key speaks for its own tenant"
         return cls(key_id=key.id, tenant=tenant, scopes=key.scopes)
 
+    def calling_tenant(self) -> Tenant:
+        """Return the tenant that calls the pool.
+
+        Raises:
+            GatewayError: SCOPE_NOT_ALLOWED, for an operator.
+        """
+        if self.tenant is None:
+            raise GatewayError(ErrorCode.SCOPE_NOT_ALLOWED, "An operator's key does not reach sessions.")
+        return self.tenant
+
     def require(self, scope: Scope) -> None:
         """Pass if the key carries the scope; for any scope but `operator`, `tenant` is then not None.
 
@@ -169,13 +188,13 @@ def parse_key(text: str) -> ParsedKey | None:
     return ParsedKey(match[1], text)
 
 
-def credential_from(headers: Mapping[str, str]) -> str | None:
-    """Find the presented key: `Authorization: Bearer <key>` or `x-api-key`; None if there is none, or two that differ.
+def credential_from(headers: Mapping[str, str], *, header: str = "x-api-key") -> str | None:
+    """Find the presented key: `Authorization: Bearer <key>`, or the header; None if there is none, or two that differ.
 
     Header names are in lower case. An `Authorization` of another scheme is no credential of Tollgate's.
     """
     scheme, _, bearer = headers.get("authorization", "").strip().partition(" ")
-    presented = {bearer.strip() if scheme.lower() == "bearer" else "", headers.get("x-api-key", "").strip()} - {""}
+    presented = {bearer.strip() if scheme.lower() == "bearer" else "", headers.get(header, "").strip()} - {""}
     return presented.pop() if len(presented) == 1 else None
 
 

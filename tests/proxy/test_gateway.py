@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from proxy.calls import PoolCall
 from proxy.errors import ERRORS, ErrorCode
-from proxy.pool import Answered, NoAnswer, NotSent, PoolCall, PoolOutcome, Refused
+from proxy.pool import Answered, NoAnswer, NotSent, PoolOutcome, Refused
 from proxy.tenants import Scope, Tenant
 from tests.support.building import granularity
 from tests.support.gates import ENDPOINT, EXECUTED, Gate, answered, error_of

@@ -9,9 +9,10 @@ import pytest
 
 from metering.reconcile import PoolSession
 from proxy.answers import PoolAnswer
+from proxy.calls import PoolCall
 from proxy.errors import ErrorCode, GatewayError
 from proxy.operations import Effect
-from proxy.pool import Answered, NoAnswer, NotSent, PoolCall, PoolOutcome, Refused
+from proxy.pool import Answered, NoAnswer, NotSent, PoolOutcome, Refused
 from proxy.pool_sessions import PoolSessions
 
 SESSION = {"identifier": "a-1", "etag": "x", "createdAt": "2026-11-23T09:00:00Z"}

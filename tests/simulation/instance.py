@@ -11,6 +11,10 @@ from metering.ledger import Terms
 from proxy.answering import answer
 from proxy.messages import GatewayRequest, GatewayResponse
 from proxy.pool import SessionPoolClient
+from proxy.pool_sessions import PoolSessions
+from proxy.pools import Pool, PoolKind
+from proxy.session_lists import SessionLists
+from proxy.tenants import DEFAULT_POOL
 from proxy.tokens import NoTokens
 from tests.simulation.network import SimulatedTableClient
 from tests.simulation.parts import Parts
@@ -19,6 +23,7 @@ from tests.simulation.pool import SimulatedPoolTransport
 from tests.support.gates import KeyRing
 
 _KEYS = LedgerKeys("k1", {"k1": b"1" * 32})
+_SECRET = b"n" * 32
 _ENDPOINT = "https://pool.example/subscriptions/S/sessionPools/inner"
 
 
@@ -42,18 +47,24 @@ class Instance:
         self._client = client
         self._transport = transport
         granularity = Granularity(increment_seconds=plan.increment_seconds, tail_seconds=plan.tail_seconds)
+        store = parts.store(client)
         self._meter = parts.meter(
-            store=parts.store(client),
+            store=store,
             terms=Terms(granularity=granularity, keys=_KEYS, instance=self.name),
             clock=clock,
             chance=random.Random(f"{self.name} {plan.seed}"),
         )
+        pool = SessionPoolClient(
+            tokens=NoTokens(), timeout_seconds=225, answer_bytes_max=1_000_000, transport=transport
+        )
+        pool_sessions = PoolSessions(pool=pool, endpoints=(_ENDPOINT,))
         self._gateway = parts.gateway(
             authenticator=keys,
             meter=self._meter,
-            pool=SessionPoolClient(tokens=NoTokens(), timeout_seconds=225, transport=transport),
-            endpoints=(_ENDPOINT,),
-            namespace_secret=b"n" * 32,
+            pool=pool,
+            pools=(Pool(DEFAULT_POOL, PoolKind.PYTHON, (_ENDPOINT,)),),
+            sessions=SessionLists(ledger=store, pool_sessions=pool_sessions, namespace_secret=_SECRET),
+            namespace_secret=_SECRET,
             granularity=granularity,
             clock=clock,
             body_bytes_max=1_000,

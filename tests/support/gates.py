@@ -9,17 +9,29 @@ from metering.increments import Granularity
 from metering.periods import Period
 from proxy.answering import answer
 from proxy.answers import PoolAnswer
+from proxy.calls import PoolCall
 from proxy.errors import ErrorCode, GatewayError
 from proxy.gateway import Gateway
 from proxy.identifiers import pool_identifier
 from proxy.messages import GatewayRequest, GatewayResponse
-from proxy.pool import Answered, PoolCall, PoolOutcome
-from proxy.tenants import TENANT_SCOPES, Principal, Scope, Tenant
+from proxy.pool import Answered, PoolOutcome
+from proxy.pool_sessions import PoolSessions
+from proxy.pools import Pool, PoolKind
+from proxy.session_lists import SessionLists
+from proxy.tenants import DEFAULT_POOL, TENANT_SCOPES, Principal, Scope, Tenant
 from tests.support.building import FakeClock, granularity, meter
 from tests.support.memory_store import MemoryLedgerStore
 
 SECRET = b"n" * 32
 ENDPOINT = "https://pool.example/subscriptions/S/sessionPools/inner"
+SHELL_ENDPOINT = "https://pool.example/subscriptions/S/sessionPools/bash"
+CONTAINER_ENDPOINT = "https://agents.env.region.azurecontainerapps.example"
+POOLS = (
+    Pool(DEFAULT_POOL, PoolKind.PYTHON, (ENDPOINT,)),
+    Pool("shell", PoolKind.SHELL, (SHELL_ENDPOINT,)),
+    Pool("agents", PoolKind.CUSTOM, (CONTAINER_ENDPOINT,)),
+    Pool("others", PoolKind.PYTHON, ("https://pool.example/others",)),
+)
 EXECUTED = {"properties": {"status": "Success", "stdout": "", "stderr": "", "result": 2}}
 
 
@@ -33,15 +45,16 @@ def answered(
 
 @dataclass
 class ScriptedPool:
-    """Answers every call with `outcome`, and remembers the calls."""
+    """Answers every call with `outcome`, unless `by_path` knows its path, and remembers the calls."""
 
     outcome: PoolOutcome = field(default_factory=lambda: Answered(answered()))
+    by_path: dict[str, PoolOutcome] = field(default_factory=dict)
     calls: list[PoolCall] = field(default_factory=list)
 
     async def send(self, call: PoolCall) -> PoolOutcome:
         """See `SessionPool.send`."""
         self.calls.append(call)
-        return self.outcome
+        return self.by_path.get(call.path, self.outcome)
 
 
 @dataclass
@@ -61,7 +74,7 @@ class KeyRing:
 
 
 class Gate:
-    """One gateway, two tenants, a store and a pool."""
+    """One gateway, a store, pools, and two tenants that were given all of them but `others`."""
 
     def __init__(self, *, of: Granularity | None = None, body_bytes_max: int = 1_000, **limits: Any) -> None:
         self.clock = FakeClock()
@@ -75,7 +88,12 @@ class Gate:
             authenticator=self.keys,
             meter=self.meter,
             pool=self.pool,
-            endpoints=(ENDPOINT,),
+            pools=POOLS,
+            sessions=SessionLists(
+                ledger=self.store,
+                pool_sessions=PoolSessions(pool=self.pool, endpoints=(ENDPOINT,)),
+                namespace_secret=SECRET,
+            ),
             namespace_secret=SECRET,
             granularity=of,
             clock=self.clock,
@@ -86,7 +104,9 @@ class Gate:
         """Set both tenants' limits."""
         month = None if minutes is None else Decimal(str(minutes))
         for name in ("acme", "beta"):
-            self.keys.tenants[name] = Tenant(id=name, name=name, minutes_per_month=month, **limits)
+            self.keys.tenants[name] = Tenant(
+                id=name, name=name, minutes_per_month=month, **{"pools": ("default", "shell", "agents"), **limits}
+            )
 
     async def call(
         self,
@@ -123,9 +143,13 @@ class Gate:
         """Read a tenant's balance."""
         return (await self.store.period_row(tenant, Period.of(self.clock()))).balance
 
-    def identifier(self, session: str = "session-1", tenant: str = "acme") -> str:
+    def period(self) -> Period:
+        """Return the current period."""
+        return Period.of(self.clock())
+
+    def identifier(self, session: str = "session-1", tenant: str = "acme", pool: str = DEFAULT_POOL) -> str:
         """Compute what the pool calls a session."""
-        return pool_identifier(SECRET, tenant, session)
+        return pool_identifier(SECRET, tenant, pool, session)
 
 
 def error_of(response: GatewayResponse) -> dict[str, Any]:
