@@ -32,14 +32,13 @@ from metering.requests import (
     TakenBack,
     TooManySessions,
 )
+from metering.reversals import Reversals
 from metering.rows import DayNumbers
 from metering.store import LedgerStore, LedgerUnavailable
 
 STANDINGS_MAX = 10_000
 ADMISSIONS_MAX = 3  # of one call, as long as the ledger's answers come too late
 ANSWER_AGE_MAX = timedelta(seconds=2)  # of an admission; up to so much of the tail may be unpaid
-RETRY_SECONDS_MIN = 1.0  # between tries to take back what could not be taken back
-RETRY_SECONDS_MAX = 30.0
 
 
 class Outcome(Enum):
@@ -118,8 +117,6 @@ class Meter:
         self._coverage = Coverage()
         self._standings: dict[str, Standing] = {}
         self._standings_max = standings_max
-        self._sleep = sleep
-        self._retries: dict[str, asyncio.Task[None]] = {}
         self._asking: set[asyncio.Task[Admission | QuotaExceeded | TooManySessions]] = set()
         self._commits = GroupCommit(
             store=store,
@@ -129,6 +126,7 @@ class Meter:
             chance=chance or random.SystemRandom(),
             observer=self,
         )
+        self._reversals = Reversals(commits=self._commits, coverage=self._coverage, clock=clock, sleep=sleep)
 
     async def admit(self, tenant_id: str, request: Admit) -> Admission | QuotaExceeded | TooManySessions:
         """Admit a call, charging what is not yet paid; a refusal writes nothing.
@@ -166,7 +164,7 @@ class Meter:
             session.ran_until = max(session.ran_until, admission.needs_until)
         else:
             session.withheld += admission.charges
-        taken_back = await self._leave(admission.tenant_id, admission.pool_identifier, session)
+        taken_back = await self._reversals.leave(admission.tenant_id, admission.pool_identifier, session)
         return sum(charge.increments for charge in admission.charges if charge in taken_back)
 
     def ending(self, pool_identifier: str) -> Ending | None:
@@ -207,7 +205,7 @@ class Meter:
         """Correct the balance of the current period by so many increments, signed; beyond the quota it is refused.
 
         Raises:
-            LedgerUnavailable: nothing was booked.
+            LedgerUnavailable: it may have been booked, or may be yet; the entries will tell. It is not taken back.
         """
         request = Adjust(increments=increments, reason=reason, request_id=request_id, quota=quota)
         [answer] = await self._commits.submit(tenant_id, [request])
@@ -220,10 +218,7 @@ class Meter:
 
     async def aclose(self) -> None:
         """Wait until every request under way is decided; charges that could not be taken back by then stand."""
-        retries = tuple(self._retries.values())
-        for retry in retries:
-            retry.cancel()
-        await asyncio.gather(*retries, return_exceptions=True)
+        await self._reversals.aclose()
         await self._commits.aclose()
 
     def committed(self, tenant_id: str, requests: Sequence[Request], result: Committed) -> None:
@@ -252,7 +247,7 @@ class Meter:
     def orphaned(self, tenant_id: str, charges: Sequence[Charge]) -> None:
         """See `commits.Observer`: take them back as those of calls that did not run, unless their time is used."""
         for charge in charges:
-            self._withhold(tenant_id, charge.pool_identifier, [charge])
+            self._reversals.withhold(tenant_id, charge.pool_identifier, [charge])
 
     def _covered(self, session: SessionMemory, now: datetime) -> Admitted | None:
         if session.opened_at is None or not self._terms.granularity.covers(paid_until=session.paid_until, at=now):
@@ -279,13 +274,13 @@ class Meter:
         except BaseException:
             session.calls -= 1
             if charges or session.withheld:  # of this call, or of one that left it to the last
-                self._withhold(tenant_id, request.pool_identifier, charges)
+                self._reversals.withhold(tenant_id, request.pool_identifier, charges)
             raise
         if isinstance(answer, Admitted):
             return self._admission(tenant_id, request, answer, charges)
         session.withheld += charges
         with suppress(LedgerUnavailable):
-            await self._leave(tenant_id, request.pool_identifier, session)
+            await self._reversals.leave(tenant_id, request.pool_identifier, session)
         return answer
 
     def _abandon(self, asking: asyncio.Task[Admission | QuotaExceeded | TooManySessions]) -> None:
@@ -296,7 +291,7 @@ class Meter:
         session = self._coverage.known(admission.pool_identifier)
         assert session is not None, "a session with calls in flight is not forgotten"
         session.calls -= 1
-        self._withhold(admission.tenant_id, admission.pool_identifier, admission.charges)
+        self._reversals.withhold(admission.tenant_id, admission.pool_identifier, admission.charges)
 
     async def _admit_in_time(
         self, tenant_id: str, request: Admit, session: SessionMemory, charges: list[Charge]
@@ -323,47 +318,3 @@ class Meter:
             if now < answer.paid_until and now - answer.at <= ANSWER_AGE_MAX:
                 return answer
         raise LedgerUnavailable("the ledger answers too slowly")
-
-    async def _leave(
-        self, tenant_id: str, pool_identifier: str, session: SessionMemory, *, retrying: bool = False
-    ) -> list[Charge]:
-        """Count a call out; the last one takes back the charges that nothing needed. Return those taken back.
-
-        What cannot be taken back, since others rely on it, stands: unless it may only have been in the way of another
-        charge that is to go.
-
-        Raises:
-            LedgerUnavailable: they could not be taken back now; that is tried again in the background.
-        """
-        session.calls -= 1
-        unneeded = session.take_unneeded()
-        if not unneeded:
-            return []
-        session.forget()  # from here on, calls on this session go through the ledger, behind the reversal
-        try:
-            answers = await self._commits.submit(tenant_id, [Reverse(charge=charge) for charge in unneeded])
-        except BaseException:  # cancelled, too; taking back a second time changes nothing
-            self._withhold(tenant_id, pool_identifier, unneeded)
-            raise
-        taken_back = [c for c, a in zip(unneeded, answers, strict=True) if isinstance(a, TakenBack) and a.increments]
-        if session.withheld or (pool_identifier in self._retries and not retrying):
-            self._withhold(tenant_id, pool_identifier, [charge for charge in unneeded if charge not in taken_back])
-        return taken_back
-
-    def _withhold(self, tenant_id: str, pool_identifier: str, charges: Sequence[Charge]) -> None:
-        """Keep charges to be taken back once the ledger can be reached and nothing relies on them."""
-        session = self._coverage.enter(pool_identifier, self._clock())
-        session.withheld += charges
-        session.calls -= 1
-        if pool_identifier not in self._retries:
-            self._retries[pool_identifier] = asyncio.create_task(self._retry(tenant_id, pool_identifier, session))
-
-    async def _retry(self, tenant_id: str, pool_identifier: str, session: SessionMemory) -> None:
-        pause = RETRY_SECONDS_MIN
-        while session.withheld:
-            await self._sleep(pause)
-            pause = min(2 * pause, RETRY_SECONDS_MAX)
-            session.calls += 1
-            with suppress(LedgerUnavailable):
-                await self._leave(tenant_id, pool_identifier, session, retrying=True)
-        del self._retries[pool_identifier]

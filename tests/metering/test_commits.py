@@ -184,7 +184,7 @@ async def at_rest(instance: Meter, clock: FakeClock) -> None:
     """Let everything in the background come to its end."""
     for _ in range(2_000):
         await asyncio.sleep(0)
-        if not (instance._retries or instance._asking or instance._commits._tasks):
+        if not (instance._reversals.waiting or instance._asking or instance._commits._tasks):
             return
     raise AssertionError("it does not come to rest")
 

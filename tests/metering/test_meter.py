@@ -53,7 +53,7 @@ class World:
     async def rest(self) -> None:
         for _ in range(2_000):
             await asyncio.sleep(0)
-            if not (self.meter._retries or self.meter._asking or self.meter._commits._tasks):
+            if not (self.meter._reversals.waiting or self.meter._asking or self.meter._commits._tasks):
                 return
         raise AssertionError("it does not come to rest")
 
