@@ -11,15 +11,16 @@ from decimal import Decimal
 from typing import Annotated, Any
 from urllib.parse import parse_qsl
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from metering.periods import Period
 from proxy.errors import ErrorCode, GatewayError
-from proxy.tenants import TENANT_SCOPES, Scope
+from proxy.tenants import POOL_NAME, TENANT_SCOPES, Scope
 
 BODY_BYTES_MAX = 65_536
 PAGE_DEFAULT = 200
 PAGE_MAX = 1000
+POOLS_MAX = 50
 SEQUENCE_MAX = 9_999_999_999  # what the ledger's row keys hold
 
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
@@ -40,11 +41,25 @@ def _instant(value: Any) -> Any:
     return datetime.fromisoformat(value.upper())
 
 
+def _pool_name(name: str) -> str:
+    if POOL_NAME.fullmatch(name) is None:
+        raise ValueError("a pool's name has 1 to 40 lower-case letters, digits and inner hyphens")
+    return name
+
+
+def _each_once(names: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(names)) != len(names):
+        raise ValueError("must name each pool once")
+    return names
+
+
 type Line = Annotated[str, Field(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
 type Minutes = Annotated[Decimal, BeforeValidator(_number), Field(ge=0, le=1_000_000_000, decimal_places=6)]
 # Bounded so that sums of increments stay far within the 32 bits of a table's integer column.
 type Correction = Annotated[Decimal, BeforeValidator(_number), Field(ge=-10_000_000, le=10_000_000, decimal_places=6)]
 type Instant = Annotated[AwareDatetime, BeforeValidator(_instant)]
+type PoolName = Annotated[str, AfterValidator(_pool_name)]
+type PoolNames = Annotated[tuple[PoolName, ...], Field(min_length=1, max_length=POOLS_MAX), AfterValidator(_each_once)]
 
 
 class Body(BaseModel):
@@ -54,13 +69,18 @@ class Body(BaseModel):
 
 
 class TenantBody(Body):
-    """The whole of a tenant: what is left out is null."""
+    """The whole of a tenant: what is left out is null; without pools it reaches the default one.
+
+    Nothing here knows which pools there are: a name that no pool has is refused when the tenant calls.
+    """
 
     name: Line | None = None
     minutes_per_month: Minutes | None
     minutes_per_day: Minutes | None = None
     max_concurrent_sessions: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    calls_per_minute: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
     rate_per_session_hour: Annotated[Decimal, Field(ge=0, le=1_000_000, decimal_places=6)] | None = None
+    pools: PoolNames | None = None
     suspended: bool = False
 
 

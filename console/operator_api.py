@@ -24,7 +24,7 @@ from console.views import Json, key_view, new_key_view, tenant_view
 from proxy.directory import Directory
 from proxy.errors import ErrorCode, GatewayError
 from proxy.messages import GatewayRequest, GatewayResponse, json_response
-from proxy.tenants import OPERATOR_SCOPES, Scope, Tenant, credential_from
+from proxy.tenants import DEFAULT_POOL, OPERATOR_SCOPES, Scope, Tenant, credential_from
 
 
 class OperatorApi:
@@ -113,8 +113,9 @@ class OperatorApi:
 
     async def _put_tenant(self, tenant_id: str, body: bytes) -> tuple[int, Json]:
         fields: dict[str, Any] = dict(read_body(TenantBody, body))
+        left_out = {"name": fields["name"] or tenant_id, "pools": fields["pools"] or (DEFAULT_POOL,)}
         try:
-            tenant = Tenant(id=tenant_id, **{**fields, "name": fields["name"] or tenant_id})
+            tenant = Tenant(id=tenant_id, **{**fields, **left_out})
         except ValueError as error:
             raise invalid(f"id: {error}", "id") from None
         created = await self._administration.put_tenant(tenant)

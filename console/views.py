@@ -26,7 +26,9 @@ def tenant_view(tenant: Tenant) -> Json:
         "minutes_per_month": _number_or_none(tenant.minutes_per_month),
         "minutes_per_day": _number_or_none(tenant.minutes_per_day),
         "max_concurrent_sessions": tenant.max_concurrent_sessions,
+        "calls_per_minute": tenant.calls_per_minute,
         "rate_per_session_hour": None if tenant.rate_per_session_hour is None else f"{tenant.rate_per_session_hour:f}",
+        "pools": list(tenant.pools),
         "suspended": tenant.suspended,
     }
 

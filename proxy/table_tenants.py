@@ -6,7 +6,8 @@
 | `TollgateKeys`    | key id        | `key`    | `tenants.ApiKey` |
 
 Rules of this file: columns are named after the fields; decimals and instants are text, and no text stands for None;
-filters with parameters only. A table that is missing is empty, and is created by the first write.
+a column that came after the first rows may be missing, and then stands for its field's default; filters with
+parameters only. A table that is missing is empty, and is created by the first write.
 """
 
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterator, Mapping
@@ -20,7 +21,7 @@ from azure.data.tables import UpdateMode
 
 from metering.entries import read_instant, write_instant
 from proxy.errors import ErrorCode, GatewayError
-from proxy.tenants import ApiKey, Scope, Tenant
+from proxy.tenants import DEFAULT_POOL, ApiKey, Scope, Tenant
 
 TENANTS_TABLE = "TollgateTenants"
 KEYS_TABLE = "TollgateKeys"
@@ -197,7 +198,9 @@ def _write_tenant(tenant: Tenant) -> dict[str, Any]:
         "minutes_per_month": _write_decimal(tenant.minutes_per_month),
         "minutes_per_day": _write_decimal(tenant.minutes_per_day),
         "max_concurrent_sessions": tenant.max_concurrent_sessions or 0,
+        "calls_per_minute": tenant.calls_per_minute or 0,
         "rate_per_session_hour": _write_decimal(tenant.rate_per_session_hour),
+        "pools": " ".join(tenant.pools),
         "suspended": tenant.suspended,
     }
 
@@ -209,7 +212,9 @@ def _read_tenant(entity: Entity) -> Tenant:
         minutes_per_month=_read_decimal(entity["minutes_per_month"]),
         minutes_per_day=_read_decimal(entity["minutes_per_day"]),
         max_concurrent_sessions=entity["max_concurrent_sessions"] or None,
+        calls_per_minute=entity.get("calls_per_minute") or None,
         rate_per_session_hour=_read_decimal(entity["rate_per_session_hour"]),
+        pools=tuple(entity.get("pools", DEFAULT_POOL).split()),
         suspended=entity["suspended"],
     )
 

@@ -20,9 +20,14 @@ _COLUMNS = (
     Column("minutes/month", "minutes_per_month", UNLIMITED),
     Column("minutes/day", "minutes_per_day", UNLIMITED),
     Column("sessions", "max_concurrent_sessions", UNLIMITED),
+    Column("calls/minute", "calls_per_minute", UNLIMITED),
     Column("rate/hour", "rate_per_session_hour", DEFAULT_RATE),
     Column("suspended", "suspended"),
+    Column("pools", "pools"),
 )
+# Side by side they have to fit a terminal of 80 characters.
+_SHORT = {"minutes/month": "min/month", "minutes/day": "min/day", "calls/minute": "calls/min", "rate/hour": "rate/h"}
+_LIST_COLUMNS = tuple(Column(_SHORT.get(column.title, column.title), column.path) for column in _COLUMNS)
 
 TenantId = Annotated[str, typer.Argument(metavar="TENANT", help="The tenant's id.")]
 
@@ -31,7 +36,7 @@ TenantId = Annotated[str, typer.Argument(metavar="TENANT", help="The tenant's id
 async def list_tenants(reach: Reach) -> None:
     """List all tenants."""
     answer = await reach.get(path_of("tenants"))
-    reach.show(answer, lambda: show_rows(answer["tenants"], _COLUMNS))
+    reach.show(answer, lambda: show_rows(answer["tenants"], _LIST_COLUMNS))
 
 
 @register(app, "show", example="tollgate tenants show acme")
@@ -55,8 +60,19 @@ async def set_tenant(
     max_concurrent_sessions: Annotated[
         str | None, typer.Option(metavar="N|unlimited", help="Sessions paid for at the same time.")
     ] = None,
+    calls_per_minute: Annotated[
+        str | None, typer.Option(metavar="N|unlimited", help="Calls that one instance of Tollgate takes in a minute.")
+    ] = None,
     rate_per_session_hour: Annotated[
         str | None, typer.Option(metavar="PRICE|default", help="Price of one session for one hour.")
+    ] = None,
+    pools: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME,…",
+            help="Pools that it may use; the first is the one it reaches without naming one. A name that no pool has "
+            "is accepted here, and answered 404 PoolNotFound when the tenant calls.",
+        ),
     ] = None,
 ) -> None:
     """Create a tenant, or change what is given and keep the rest."""
@@ -67,11 +83,14 @@ async def set_tenant(
         ("minutes_per_month", minutes_per_month),
         ("minutes_per_day", minutes_per_day),
         ("max_concurrent_sessions", max_concurrent_sessions),
+        ("calls_per_minute", calls_per_minute),
     ):
         if text is not None:
             changes[field] = None if text == UNLIMITED else _number(field, text)
     if rate_per_session_hour is not None:
         changes["rate_per_session_hour"] = None if rate_per_session_hour == DEFAULT_RATE else rate_per_session_hour
+    if pools is not None:
+        changes["pools"] = [pool.strip() for pool in pools.split(",")]
     await _change(reach, tenant, changes)
 
 

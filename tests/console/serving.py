@@ -63,18 +63,19 @@ def fresh_id() -> str:
 
 @contextlib.contextmanager
 def serving(azurite: str, clock: Clock) -> Iterator[str]:
-    """Serve the operator API on loopback from a thread of its own; yields its URL."""
+    """Serve both APIs on loopback from a thread of its own; yields its URL."""
     started: list[str] = []
     ready, loop = threading.Event(), asyncio.new_event_loop()
     stop = asyncio.Event()
 
     async def serve() -> None:
         async with open_parts(azurite, clock) as parts:
-            operator_api, _ = build_apis(parts)
+            operator_api, tenant_api = build_apis(parts)
 
             async def handle(request: web.BaseRequest) -> web.Response:
+                api = operator_api if request.path.startswith("/operator") else tenant_api
                 response = await answer(
-                    operator_api.handle,
+                    api.handle,
                     GatewayRequest(
                         id=str(uuid.uuid4()),
                         method=request.method,

@@ -1,5 +1,6 @@
 """What the APIs' bodies and queries may say; refusals name the field, and never repeat what stood in it."""
 
+import json
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
@@ -21,6 +22,8 @@ from console.bodies import (
 from metering.periods import Period
 from proxy.errors import ErrorCode, GatewayError
 from proxy.tenants import TENANT_SCOPES
+
+POOLS_51 = [f"p{number}" for number in range(51)]
 
 
 def test_only_the_monthly_quota_has_to_be_said_of_a_tenant() -> None:
@@ -51,6 +54,20 @@ def test_minutes_are_exactly_what_was_written(text: str, minutes: str) -> None:
         (TenantBody, '{"minutes_per_month": 1e12}', "minutes_per_month"),
         (TenantBody, '{"minutes_per_month": 1, "max_concurrent_sessions": 0}', "max_concurrent_sessions"),
         (TenantBody, '{"minutes_per_month": 1, "max_concurrent_sessions": 1.0}', "max_concurrent_sessions"),
+        (TenantBody, '{"minutes_per_month": 1, "calls_per_minute": 0}', "calls_per_minute"),
+        (TenantBody, '{"minutes_per_month": 1, "calls_per_minute": 1.5}', "calls_per_minute"),
+        (TenantBody, '{"minutes_per_month": 1, "calls_per_minute": "60"}', "calls_per_minute"),
+        (TenantBody, '{"minutes_per_month": 1, "calls_per_minute": true}', "calls_per_minute"),
+        (TenantBody, '{"minutes_per_month": 1, "pools": []}', "pools"),
+        (TenantBody, '{"minutes_per_month": 1, "pools": "shell"}', "pools"),
+        (TenantBody, '{"minutes_per_month": 1, "pools": {"shell": 1}}', "pools"),
+        (TenantBody, '{"minutes_per_month": 1, "pools": ["shell", "shell"]}', "pools"),
+        (TenantBody, json.dumps({"minutes_per_month": 1, "pools": POOLS_51}), "pools"),
+        (TenantBody, '{"minutes_per_month": 1, "pools": ["default", "Shell"]}', "pools.1"),
+        (TenantBody, '{"minutes_per_month": 1, "pools": ["a/b"]}', "pools.0"),
+        (TenantBody, '{"minutes_per_month": 1, "pools": ["shell\\n"]}', "pools.0"),
+        (TenantBody, '{"minutes_per_month": 1, "pools": [""]}', "pools.0"),
+        (TenantBody, '{"minutes_per_month": 1, "pools": [null]}', "pools.0"),
         (TenantBody, '{"minutes_per_month": 1, "suspended": "yes"}', "suspended"),
         (TenantBody, '{"minutes_per_month": 1, "rate_per_session_hour": -0.1}', "rate_per_session_hour"),
         (TenantBody, '{"minutes_per_month": 1, "name": "a\\nb"}', "name"),
@@ -92,6 +109,15 @@ def test_a_refusal_never_repeats_what_stood_in_the_field() -> None:
 def test_a_body_has_a_bound() -> None:
     with pytest.raises(GatewayError, match="RequestTooLarge"):
         read_body(TenantBody, b" " * (BODY_BYTES_MAX + 1))
+
+
+def test_a_tenant_may_have_fifty_pools_in_an_order_that_stays() -> None:
+    names = POOLS_51[:0:-1]
+
+    body = read_body(TenantBody, json.dumps({"minutes_per_month": None, "pools": names}).encode())
+
+    assert body.pools == tuple(names)
+    assert len(names) == 50
 
 
 def test_a_tenants_key_has_all_of_a_tenants_scopes_unless_told_otherwise() -> None:

@@ -100,6 +100,7 @@ def test_setting_a_tenant_changes_what_is_given_and_keeps_the_rest(terminal: Ter
     terminal.done(
         "tenants", "set", tenant, "--name", "Acme", "--minutes-per-day", "30.5", "--max-concurrent-sessions", "3"
     )
+    terminal.done("tenants", "set", tenant, "--calls-per-minute", "60", "--pools", "shell, default")
     changed = terminal.done(
         "tenants", "set", tenant, "--minutes-per-month", "unlimited", "--rate-per-session-hour", "1"
     )
@@ -111,11 +112,15 @@ def test_setting_a_tenant_changes_what_is_given_and_keeps_the_rest(terminal: Ter
         "minutes_per_month": None,
         "minutes_per_day": 30.5,
         "max_concurrent_sessions": 3,
+        "calls_per_minute": 60,
         "rate_per_session_hour": "1",
+        "pools": ["shell", "default"],
         "suspended": False,
     }
-    back = terminal.done("tenants", "set", tenant, "--rate-per-session-hour", "default")
-    assert back["rate_per_session_hour"] is None
+    back = terminal.done(
+        "tenants", "set", tenant, "--rate-per-session-hour", "default", "--calls-per-minute", "unlimited"
+    )
+    assert (back["rate_per_session_hour"], back["calls_per_minute"]) == (None, None)
 
 
 def test_a_new_tenant_needs_its_monthly_quota(terminal: Terminal) -> None:
@@ -132,12 +137,14 @@ def test_a_tenant_is_suspended_and_resumed(terminal: Terminal, tenant: str) -> N
 
 
 def test_people_see_tables(terminal: Terminal, tenant: str) -> None:
-    terminal.run("tenants", "set", tenant, "--name", "[red]Acme[/]")
+    terminal.run("tenants", "set", tenant, "--name", "[red]Acme[/]", "--pools", "default,shell")
 
     listed, shown = terminal.run("tenants", "list"), terminal.run("tenants", "show", tenant)
 
     assert listed.output.splitlines()[0].split()[:2] == ["id", "name"]
     assert "[red]Acme[/]" in shown.output  # a name is no markup
+    assert ["pools", "default,", "shell"] in [line.split() for line in shown.output.splitlines()]
+    assert ["calls/minute", "unlimited"] in [line.split() for line in shown.output.splitlines()]
 
 
 def test_a_key_is_shown_once_listed_and_revoked(terminal: Terminal, tenant: str) -> None:
@@ -217,6 +224,12 @@ def test_entries_come_in_pages_and_people_are_told_of_more(terminal: Terminal, t
         (("tenants", "suspend", "nobody"), "ResourceNotFound"),
         (("tenants", "show", "../keys"), "ResourceNotFound"),
         (("tenants", "set", "Not_An_Id", "--minutes-per-month", "1"), "SessionRequestValidationFailed"),
+        (("tenants", "set", "acme", "--minutes-per-month", "1", "--pools", "a,,b"), "SessionRequestValidationFailed"),
+        (("tenants", "set", "acme", "--minutes-per-month", "1", "--pools", ""), "SessionRequestValidationFailed"),
+        (
+            ("tenants", "set", "acme", "--minutes-per-month", "1", "--calls-per-minute", "0.5"),
+            "SessionRequestValidationFailed",
+        ),
         (("keys", "show", "0/1", "--operator"), "ResourceNotFound"),
         (("usage", "show", "nobody", "--period", "november"), "SessionRequestValidationFailed"),
         (("adjust", "nobody", "5", "--reason", "r"), "ResourceNotFound"),
@@ -239,6 +252,7 @@ def test_what_tollgate_refuses_ends_with_status_one_and_a_line(
         ("nothing",),
         ("tenants", "show"),
         ("tenants", "set", "acme", "--minutes-per-month", "many"),
+        ("tenants", "set", "acme", "--calls-per-minute", "-1"),
         ("tenants", "list", "--nothing"),
         ("keys", "list"),
         ("keys", "list", "--operator", "--tenant", "acme"),
@@ -326,6 +340,12 @@ def test_every_command_explains_itself_with_an_example(command: tuple[str, ...])
     assert ended.status == 0
     assert "--json" in words
     assert f"Example: tollgate {' '.join(command)}" in words
+
+
+def test_a_pool_that_does_not_exist_is_warned_of_where_pools_are_given() -> None:
+    ended = Terminal({"COLUMNS": "400"}).run("tenants", "set", "--help")
+
+    assert "404 PoolNotFound" in ended.output
 
 
 def test_the_module_is_the_command() -> None:

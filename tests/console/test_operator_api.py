@@ -23,7 +23,9 @@ pytestmark = pytest.mark.azurite
 TENANT_FIELDS = {
     "minutes_per_day": None,
     "max_concurrent_sessions": None,
+    "calls_per_minute": None,
     "rate_per_session_hour": None,
+    "pools": ["default"],
     "suspended": False,
 }
 
@@ -78,7 +80,9 @@ async def test_a_tenant_is_created_then_replaced_as_a_whole(operator: Operator) 
         "minutes_per_month": 600,
         "minutes_per_day": 30.5,
         "max_concurrent_sessions": 3,
+        "calls_per_minute": 60,
         "rate_per_session_hour": "0.05",
+        "pools": ["shell", "default"],
         "suspended": True,
     }
 
@@ -89,6 +93,25 @@ async def test_a_tenant_is_created_then_replaced_as_a_whole(operator: Operator) 
     assert created == (201, {"id": tenant_id, **body})
     bare = {"id": tenant_id, "name": tenant_id, "minutes_per_month": None, **TENANT_FIELDS}
     assert replaced == await operator.call("GET", path) == (200, bare)
+
+
+async def test_no_pools_means_the_default_one(operator: Operator) -> None:
+    status, tenant = await operator.call(
+        "PUT", f"/tenants/{fresh_id()}", {"minutes_per_month": None, "calls_per_minute": None, "pools": None}
+    )
+
+    assert (status, tenant["pools"], tenant["calls_per_minute"]) == (201, ["default"], None)
+
+
+async def test_a_pools_name_that_cannot_be_is_refused_with_its_place_and_changes_nothing(operator: Operator) -> None:
+    tenant_id = await operator.tenant(pools=["shell"])
+
+    status, refused = await operator.call(
+        "PUT", f"/tenants/{tenant_id}", {"minutes_per_month": 1, "pools": ["default", "No_Pool"]}
+    )
+
+    assert (status, code(refused), refused["error"]["target"]) == (400, "SessionRequestValidationFailed", "pools.1")
+    assert (await operator.call("GET", f"/tenants/{tenant_id}"))[1]["pools"] == ["shell"]
 
 
 async def test_all_tenants_are_listed(operator: Operator) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import uuid
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -98,7 +98,9 @@ ACME = Tenant(
     minutes_per_month=Decimal("600.5"),
     minutes_per_day=Decimal(0),
     max_concurrent_sessions=3,
+    calls_per_minute=90,
     rate_per_session_hour=Decimal("0.050"),
+    pools=("shell", "default"),
 )
 
 
@@ -130,6 +132,20 @@ async def test_a_tenant_comes_back_as_it_was_put(world: World) -> None:
 
     assert await directory.put_tenant(ACME)
     assert await directory.get_tenant("acme") == ACME
+
+
+async def test_a_tenant_that_was_put_before_there_were_pools_and_caps_has_the_defaults(world: World) -> None:
+    directory = world.instance()
+    await directory.put_tenant(replace(ACME, suspended=True))
+    table = world.storage.get_table_client("TollgateTenants")
+    row = dict(await table.get_entity("acme", "tenant"))
+    for column in ("calls_per_minute", "pools"):
+        del row[column]
+    await table.upsert_entity(row, UpdateMode.REPLACE)
+
+    found = await directory.get_tenant("acme")
+
+    assert found == replace(ACME, suspended=True, calls_per_minute=None, pools=("default",))
 
 
 async def test_putting_a_tenant_again_replaces_all_of_it(world: World) -> None:

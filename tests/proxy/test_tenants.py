@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from metering.requests import Quota
 from proxy.errors import ErrorCode, GatewayError
 from proxy.tenants import (
+    DEFAULT_POOL,
     OPERATOR_SCOPES,
     TENANT_SCOPES,
     ApiKey,
@@ -130,12 +131,18 @@ def test_no_key_mixes_what_operators_and_tenants_may_do(tenant_id: str | None, s
         ({"authorization": "Bearer"}, None),
         ({"authorization": "k"}, None),
         ({"x-api-key": " "}, None),
+        ({"other": "k"}, None),
     ],
 )
 def test_the_credential_is_a_bearer_or_an_api_key_and_never_ambiguous(
     headers: Mapping[str, str], credential: str | None
 ) -> None:
     assert credential_from(headers) == credential
+
+
+def test_the_credential_may_stand_in_another_header_instead() -> None:
+    assert credential_from({"identifier": "k", "x-api-key": "other"}, header="identifier") == "k"
+    assert credential_from({"identifier": "k", "authorization": "Bearer other"}, header="identifier") is None
 
 
 @pytest.mark.parametrize("tenant_id", ["a", "acme", "a-1", "0" * 40])
@@ -147,6 +154,16 @@ def test_a_tenant_id_fits_into_a_pool_identifier(tenant_id: str) -> None:
 def test_other_tenant_ids_are_refused(tenant_id: str) -> None:
     with pytest.raises(ValueError, match="tenant id"):
         Tenant(id=tenant_id, name="")
+
+
+def test_a_tenant_reaches_the_default_pool_unless_told_otherwise() -> None:
+    assert Tenant(id="acme", name="").pools == (DEFAULT_POOL,) == ("default",)
+
+
+@pytest.mark.parametrize("pools", [(), ("shell", "shell"), ("a", "b", "a")])
+def test_a_tenant_has_a_pool_and_none_of_them_twice(pools: tuple[str, ...]) -> None:
+    with pytest.raises(ValueError, match="one pool or more, each named once"):
+        Tenant(id="acme", name="", pools=pools)
 
 
 def test_limits_become_whole_increments_rounded_down() -> None:
