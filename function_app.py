@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import azure.functions as func
 
+from console.openapi.document import describe
 from console.wiring import build_apis
 from proxy.answering import Handler, answer
 from proxy.bootstrap import build
@@ -34,6 +35,7 @@ class Surfaces:
     operator: Handler
     tenant: Handler
     identity: Handler
+    mcp: Handler
     health: Handler
     housekeeping: Housekeeping
 
@@ -48,6 +50,7 @@ def surfaces() -> Surfaces:
         operator=operator.handle,
         tenant=tenant.handle,
         identity=parts.identity.handle,
+        mcp=parts.mcp.handle,
         health=parts.health.handle,
         housekeeping=parts.housekeeping,
     )
@@ -79,6 +82,27 @@ async def usage(req: func.HttpRequest) -> func.HttpResponse:
 async def identity(req: func.HttpRequest) -> func.HttpResponse:
     """Answer as a managed identity does, with the API key for a token."""
     return await _serve(surfaces().identity, req)
+
+
+@app.function_name("openapi")
+@app.route("openapi.json", methods=["GET"])
+async def openapi(req: func.HttpRequest) -> func.HttpResponse:
+    """Describe all of this."""
+    return await _serve(describe, req)
+
+
+@app.function_name("mcp")
+@app.route("mcp")
+async def mcp(req: func.HttpRequest) -> func.HttpResponse:
+    """Serve agents on the tenant's first pool."""
+    return await _serve(surfaces().mcp, req)
+
+
+@app.function_name("mcp_of_pool")
+@app.route("pools/{pool}/mcp")
+async def mcp_of_pool(req: func.HttpRequest) -> func.HttpResponse:
+    """Serve agents on a pool that they name."""
+    return await _serve(surfaces().mcp, req)
 
 
 @app.function_name("housekeeping")

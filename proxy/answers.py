@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from urllib.parse import quote, urlsplit
 
 from proxy import headers
-from proxy.messages import GatewayResponse, json_response
+from proxy.messages import GatewayResponse, encode_json, json_response
 from proxy.operations import Answer, Dialect, Operation
 
 JSON_CHECKED_BYTES_MAX = 1024 * 1024  # reading a longer answer would hold up all other calls
@@ -82,9 +82,7 @@ def translate(answer: PoolAnswer, names: Names, operation: Operation) -> Gateway
 
 def _translate_container(answer: PoolAnswer, names: Names) -> GatewayResponse:
     """Let a container's answer through: its own words, but for the pool's names in what is text."""
-    chosen = {
-        name: _translate_value(value, names) for name, value in headers.from_container(answer.headers).items()
-    }
+    chosen = {name: _translate_value(value, names) for name, value in headers.from_container(answer.headers).items()}
     if "Location" in chosen and chosen["Location"].startswith("/"):
         chosen["Location"] = f"{urlsplit(names.origin).path}{chosen['Location']}"
     if answer.status >= 400 and _is_front_ends(answer.body):
@@ -141,7 +139,7 @@ def _translate_next_link(body: bytes, names: Names) -> bytes:
         return body
     if not isinstance(link, str):
         return body
-    return json.dumps({**document, "nextLink": _translate_link(link, names)}, ensure_ascii=False).encode()
+    return encode_json({**document, "nextLink": _translate_link(link, names)})
 
 
 def _translate_link(link: str, names: Names) -> str:

@@ -18,6 +18,7 @@ from proxy.gateway import Gateway
 from proxy.health import Health
 from proxy.housekeeping import Housekeeping
 from proxy.identity_endpoint import IdentityEndpoint
+from proxy.mcp.server import McpServer
 from proxy.pool import SessionPoolClient, open_transport
 from proxy.pool_sessions import PoolSessions
 from proxy.session_lists import SessionLists
@@ -47,6 +48,7 @@ class Parts:
     ledger: LedgerParts
     gateway: Gateway
     identity: IdentityEndpoint
+    mcp: McpServer
     health: Health
     pool_sessions: PoolSessions
     housekeeping: Housekeeping
@@ -111,6 +113,7 @@ def build(settings: Settings, *, clock: Clock = utc_now) -> Parts:
     return Parts(
         ledger=ledger,
         gateway=gateway,
+        mcp=McpServer(gateway=gateway.handle, authenticator=ledger.directory, pools=pools),
         identity=IdentityEndpoint(authenticator=ledger.directory, clock=clock),
         health=health,
         pool_sessions=pool_sessions,

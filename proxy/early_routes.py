@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from proxy.answers import UnusableAnswer
 from proxy.errors import ErrorCode, GatewayError
-from proxy.messages import GatewayResponse
+from proxy.messages import GatewayResponse, encode_json
 
 EXECUTE = "python.execute"
 _ROUTES = {
@@ -72,7 +72,7 @@ def early_answer(operation_name: str, response: GatewayResponse) -> GatewayRespo
         told = _early_execution(document) if operation_name == EXECUTE else _early_files(document)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise UnusableAnswer("no envelope") from None
-    return replace(response, body=json.dumps(told, ensure_ascii=False).encode())
+    return replace(response, body=encode_json(told))
 
 
 def _early_execution(document: dict[str, Any]) -> dict[str, Any]:
@@ -107,4 +107,4 @@ def visible_error(response: GatewayResponse) -> GatewayResponse:
     document = json.loads(response.body)
     message = document["error"]["message"]
     shown = {**document, "result": message, "stdout": "", "stderr": message}
-    return replace(response, body=json.dumps(shown, ensure_ascii=False).encode())
+    return replace(response, body=encode_json(shown))

@@ -41,7 +41,12 @@ class GatewayResponse:
     body: bytes = b""
 
 
+def encode_json(value: Any, *, separators: tuple[str, str] | None = None) -> bytes:
+    """Write JSON as UTF-8; half a surrogate pair, which UTF-8 cannot hold, as the escape that it came as."""
+    return json.dumps(value, ensure_ascii=False, separators=separators).encode(errors="backslashreplace")
+
+
 def json_response(value: Any, *, status: int = 200, headers: Mapping[str, str] = _NO_HEADERS) -> GatewayResponse:
     """Make a response of a JSON value."""
-    body = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    body = encode_json(value, separators=(",", ":"))
     return GatewayResponse(status=status, headers={"Content-Type": "application/json", **headers}, body=body)

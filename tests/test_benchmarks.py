@@ -8,6 +8,8 @@ from dataclasses import replace
 import pytest
 
 from benchmarks.figures import Operation, Sample, Steady, StorageFigures, Tally, Way, compare, storage_problem, tally
+from benchmarks.streaming import figures as streaming
+from benchmarks.streaming.apps import Way as StreamingWay
 from benchmarks.wire import ANSWER, BODY, Messages, request, response
 from tests.running import ROOT
 
@@ -47,9 +49,18 @@ def test_a_real_run_finds_no_storage_operation_in_any_warm_call() -> None:
     assert results["problem"] is None
 
 
-@pytest.mark.parametrize("options", [["--seconds", "0"], ["--seconds", "x"], ["--connections", "1,1"]])
-def test_a_plan_that_cannot_be_carried_out_is_refused_in_a_line_that_says_why(options: list[str]) -> None:
-    command = [sys.executable, "-m", "benchmarks", *options]
+@pytest.mark.parametrize(
+    ("module", "options"),
+    [
+        ("benchmarks", ["--seconds", "0"]),
+        ("benchmarks", ["--seconds", "x"]),
+        ("benchmarks", ["--connections", "1,1"]),
+        ("benchmarks.streaming", ["--seconds", "0"]),
+        ("benchmarks.streaming", ["--connections", "1,1"]),
+    ],
+)
+def test_a_plan_that_cannot_be_carried_out_is_refused_in_a_line_that_says_why(module: str, options: list[str]) -> None:
+    command = [sys.executable, "-m", module, *options]
 
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
 
@@ -91,6 +102,30 @@ def test_comparisons_are_made_within_a_round() -> None:
     figures = compare(rounds)[Way.END_TO_END]
 
     assert (figures.added_p50_ms, figures.rate_ratio) == (1, 1)
+
+
+def test_ways_of_serving_are_compared_with_classic_triggers_within_a_round() -> None:
+    quiet = Sample(calls=100, seconds=1, p50_ms=1, p99_ms=2, cpu_ms_per_call=1)
+    slow = Sample(calls=10, seconds=1, p50_ms=10, p99_ms=20, cpu_ms_per_call=10)
+    rounds = [
+        {way: replace(base, cpu_ms_per_call=of_one * (1 + (way is StreamingWay.STREAMING))) for way in StreamingWay}
+        for base, of_one in ((quiet, 1.0), (slow, 10.0), (slow, 10.0))
+    ]
+
+    figures = streaming.compare(rounds)[StreamingWay.STREAMING]
+
+    assert figures.cpu_ratio == streaming.Ratio(median=2, low=2, high=2)
+    assert (figures.rate_ratio.median, figures.p50_ratio.median) == (1, 1)
+
+
+def test_a_ratio_tells_where_the_middle_half_of_the_rounds_lay() -> None:
+    base = Sample(calls=100, seconds=1, p50_ms=1, p99_ms=2, cpu_ms_per_call=1)
+    rounds = [
+        {way: replace(base, p50_ms=ratio if way is StreamingWay.STREAMING else 1) for way in StreamingWay}
+        for ratio in (9.0, 2.0, 1.0, 2.5, 3.0)
+    ]
+
+    assert streaming.compare(rounds)[StreamingWay.STREAMING].p50_ratio == streaming.Ratio(median=2.5, low=2, high=3)
 
 
 @pytest.mark.parametrize("size", [1, 7, 100_000])

@@ -133,7 +133,8 @@ async def test_a_download_of_no_file_is_refused(filename: str) -> None:
 
 
 async def test_an_answer_without_an_envelope_is_told_apart() -> None:
-    for body in ({"value": 1}, {"properties": 5}, []):
+    bodies: list[Any] = [{"value": 1}, {"properties": 5}, []]
+    for body in bodies:
         gate = Gate()
         gate.pool.outcome = Answered(answered(200, body))
         assert error_of(await gate.call(path="/python/execute", body=body_of()))["code"] == "PoolAnswerInvalid"
