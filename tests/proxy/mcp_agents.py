@@ -32,7 +32,7 @@ class Agent:
     """Speaks revision 2025-11-25, or with `modern` 2026-07-28, of one tenant."""
 
     def __init__(
-        self, gate: Gate | None = None, *, key: str = "acme", path: str = "/mcp", modern: bool = False
+        self, gate: Gate | None = None, *, key: str = "acme", path: str = "/mcp", query: str = "", modern: bool = False
     ) -> None:
         self.gate = gate or Gate(body_bytes_max=20_000_000)
         self.server = McpServer(
@@ -42,6 +42,7 @@ class Agent:
             mint=map("minted-{}".format, itertools.count(1)).__next__,
         )
         self.path = path
+        self.query = query
         self.modern = modern
         self.headers = {"x-ms-apikey": key}
         self.pool_says(RAN)
@@ -50,9 +51,7 @@ class Agent:
         """Let the pool answer every call so."""
         self.gate.pool.outcome = Answered(answered(status, document))
 
-    async def send(
-        self, body: Any, *, http: str | None = None, query: str = "", **headers: str | None
-    ) -> GatewayResponse:
+    async def send(self, body: Any, *, http: str | None = None, **headers: str | None) -> GatewayResponse:
         """Make one HTTP request; the body is JSON unless it is bytes. A header that is None is left out."""
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
         given: dict[str, str | None] = {
@@ -68,7 +67,7 @@ class Agent:
             method=http or "POST",
             origin="https://gate.example",
             path=self.path,
-            query=query,
+            query=self.query,
             headers={name: value for name, value in given.items() if value is not None},
             body=content,
         )

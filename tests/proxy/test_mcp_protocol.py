@@ -356,10 +356,10 @@ async def test_where_nothing_is_nothing_answers(path: str, code: str) -> None:
 
 
 async def test_a_custom_container_answers_on_its_own_mcp_path() -> None:
-    agent = Agent(path="/pools/agents/mcp")
+    agent = Agent(path="/pools/agents/mcp", query="identifier=session-1")
     agent.pool_says({"mine": True})
 
-    response = await agent.send(PING, query="identifier=session-1")
+    response = await agent.send(PING)
 
     assert json.loads(response.body) == {"mine": True}
     [call] = agent.gate.pool.calls
