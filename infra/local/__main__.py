@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from infra.local.claims import locked, port_number, require_free
+from infra.local.pools import pool_choice
 from infra.local.processes import LocalError, Stopping, write_privately
 from infra.local.stack import Options, Stack
 from infra.local.state import State, wipe
+from infra.local.tls import add_tls_options, tls_of
 
 INTERRUPTED = 130
 
@@ -26,9 +28,14 @@ def main() -> int:
         increment_seconds=arguments.increment_seconds,
         cooldown_seconds=arguments.cooldown_seconds,
         billed_tail_seconds=arguments.billed_tail_seconds,
+        pools=arguments.pool,
+        pool_endpoints=arguments.pool_endpoints,
+        tls=arguments.tls,
     )
     ready_file: Path | None = arguments.ready_file.resolve() if arguments.ready_file else None
     try:
+        if options.tls:
+            options.tls.require_fit()
         with locked(options.data_dir, patience_seconds=0, holder="a stack"):
             if options.port:
                 require_free(options.port)
@@ -58,9 +65,9 @@ async def _run(stack: Stack, ready_file: Path | None) -> int:
     try:
         ready = await stopping.unless_asked(asyncio.ensure_future(stack.start()))
         if ready is not None:
+            print(_guide(ready, stack), flush=True)  # first: who waits for the file may read it
             if ready_file:
                 write_privately(ready_file, ready)
-            print(_guide(ready, stack), flush=True)
             await stopping.unless_asked(asyncio.ensure_future(stack.failed()))
     finally:
         await stack.stop()
@@ -69,19 +76,22 @@ async def _run(stack: Stack, ready_file: Path | None) -> int:
 
 def _guide(ready: Mapping[str, Any], stack: Stack) -> str:
     """Say what to try next, in commands that can be pasted as they are."""
-    url, tenant = ready["url"], ready["tenants"][0]
+    url, tenant, tls = ready["url"], ready["tenants"][0], stack.options.tls
+    curl = f"curl -sS --cacert {shlex.quote(str(tls.certificate))}" if tls else "curl -sS"
     authorization = shlex.quote(f"Authorization: Bearer {tenant['key']}")
     code = {"code": "import math; print(math.pi)", "codeInputType": "Inline", "executionType": "Synchronous"}
     execute = shlex.quote(f"{url}/executions?api-version=2025-10-02-preview&identifier=first")
+    others = ", ".join(f"{pool.name}: {pool.kind}" for pool in stack.options.pools)
     options, kept = stack.options, stack.state.increment_seconds
     lines = [
         f"Tollgate is ready at {url}, metering in increments of {options.increment_seconds} s. Ctrl-C stops it.",
         "",
         f"Run code in a session of the tenant {tenant['id']}:",
-        f"  curl -sS {execute} -H {authorization} \\",
+        f"  {curl} {execute} -H {authorization} \\",
         f"    -H 'Content-Type: application/json' -d {shlex.quote(json.dumps(code))}",
         "See what it cost:",
-        f"  curl -sS {url}/usage -H {authorization}",
+        f"  {curl} {url}/usage -H {authorization}",
+        *([f"Its other pools ({others}) are at {url}/pools/<name>/…."] if others else []),
         "",
         f"The operator's key is in {options.data_dir / 'stack.json'}, the logs are in {options.data_dir / 'logs'}.",
     ]
@@ -96,7 +106,7 @@ def _guide(ready: Mapping[str, Any], stack: Stack) -> str:
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m infra.local",
-        description="Start Tollgate on this machine: storage, session pool, functions host.",
+        description="Start Tollgate on this machine: storage, session pools, functions host.",
     )
     parser.add_argument(
         "--port", type=port_number, default=7071, help="of the functions host; 0 picks a free one (%(default)s)"
@@ -107,26 +117,42 @@ def _parse() -> argparse.Namespace:
     parser.add_argument(
         "--ready-file", type=Path, help="gets addresses, keys and process ids as JSON when all is ready"
     )
-    seconds = {
+    numbers = {
         "--increment-seconds": (_positive, 300, "billing granularity (%(default)s)"),
-        "--cooldown-seconds": (_positive, 300, "how long the pool keeps an idle session (%(default)s)"),
+        "--cooldown-seconds": (_positive, 300, "how long the pools keep an idle session (%(default)s)"),
         "--billed-tail-seconds": (_not_negative, None, "what is billed after a call (the cooldown)"),
+        "--pool-endpoints": (_positive, 1, "stand-ins that the default pool is spread over (%(default)s)"),
     }
-    for name, (kind, default, text) in seconds.items():
+    for name, (kind, default, text) in numbers.items():
         parser.add_argument(name, type=kind, default=default, metavar="N", help=text)
+    parser.add_argument(
+        "--pool",
+        type=pool_choice,
+        action="append",
+        default=[],
+        metavar="NAME=KIND",
+        help="one more pool, of the kind python, node, shell or custom:<command line of the container program>; "
+        "the tenant demo may use it (repeatable)",
+    )
+    add_tls_options(parser)
     parser.add_argument("--fresh", action="store_true", help="begin with an empty data directory")
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    names = [pool.name for pool in arguments.pool]
+    if len(set(names)) < len(names):
+        parser.error("--pool: give each pool a name of its own")
+    arguments.tls = tls_of(parser, arguments)
+    return arguments
 
 
 def _positive(text: str) -> int:
     if not text.isdecimal() or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"{text} is not a whole number of seconds above 0")
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number above 0")
     return int(text)
 
 
 def _not_negative(text: str) -> int:
     if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text} is not a whole number of seconds, 0 or more")
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number, 0 or more")
     return int(text)
 
 

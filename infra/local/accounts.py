@@ -9,14 +9,15 @@ import http.client
 import json
 import subprocess
 import sys
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from infra.local.processes import ROOT, LocalError
 from infra.local.state import State
+from infra.local.tls import Tls
 
 DEMO = "demo"
 DEMO_ACCOUNT = {"name": "Demo", "minutes_per_month": 600}
@@ -47,37 +48,68 @@ async def first_operator_key(environment: Mapping[str, str]) -> str:
     return key
 
 
-def ensure_demo(url: str, state: State, data_dir: Path) -> State:
-    """See to it that both keys work, making the tenant and its key where they are missing.
+@dataclass(frozen=True, slots=True)
+class Accounts:
+    """Makes the accounts of the host at a URL; `tls` is what that serves https with."""
 
-    Raises:
-        LocalError: A kept key is refused, or the host does not do what is asked.
-    """
-    operator_key = state.operator_key or ""
-    if state.demo_key is None:
-        status, body = call(url, "PUT", f"/operator/tenants/{DEMO}", operator_key, DEMO_ACCOUNT)
-        _expect(status, body, "the operator key", data_dir)
-        status, body = call(url, "POST", f"/operator/tenants/{DEMO}/keys", operator_key, DEMO_KEY)
-        _expect(status, body, "the operator key", data_dir)
-        state = replace(state, demo_key=body["key"])
-        state.save(data_dir)
-    else:
-        status, body = call(url, "GET", f"/operator/tenants/{DEMO}", operator_key)
-        _expect(status, body, "the operator key", data_dir)
-    status, body = call(url, "GET", "/usage", state.demo_key or "")
-    _expect(status, body, f"the key of the tenant {DEMO}", data_dir)
-    return state
+    url: str
+    data_dir: Path
+    tls: Tls | None = None
+
+    def ensure_demo(self, state: State, pools: Sequence[str]) -> State:
+        """See to it that both keys work and that the tenant has these pools, making what is missing.
+
+        Raises:
+            LocalError: A kept key is refused, or the host does not do what is asked.
+        """
+        operator_key, path, operators = state.operator_key or "", f"/operator/tenants/{DEMO}", "the operator key"
+        if state.demo_key is None:
+            self._call("PUT", path, operator_key, operators, {**DEMO_ACCOUNT, "pools": pools})
+            made = self._call("POST", f"{path}/keys", operator_key, operators, DEMO_KEY)
+            state = replace(state, demo_key=made["key"])
+            state.save(self.data_dir)
+        else:
+            tenant = dict(self._call("GET", path, operator_key, operators))
+            if tenant.get("pools") != pools:
+                del tenant["id"]
+                self._call("PUT", path, operator_key, operators, {**tenant, "pools": pools})
+        self._call("GET", "/usage", state.demo_key or "", f"the key of the tenant {DEMO}")
+        return state
+
+    def _call(
+        self, method: str, path: str, key: str, whose: str, content: Mapping[str, Any] | None = None
+    ) -> Mapping[str, Any]:
+        status, body = call(self.url, method, path, key, content, tls=self.tls)
+        if status in (401, 403, 404):
+            raise LocalError(
+                f"{whose} in {self.data_dir / 'stack.json'} no longer fits the data beside it ({status}); "
+                "start with --fresh to begin anew"
+            )
+        if status >= 300:
+            reason = body.get("error", {}).get("message", "It gave no reason.")
+            raise LocalError(
+                f"the host answered {status} to the stack's own call. {reason} See {self.data_dir / 'logs/host.log'}"
+            )
+        return body
 
 
 def call(
-    url: str, method: str, path: str, key: str, content: Mapping[str, Any] | None = None
+    url: str,
+    method: str,
+    path: str,
+    key: str,
+    content: Mapping[str, Any] | None = None,
+    *,
+    tls: Tls | None = None,
 ) -> tuple[int, Mapping[str, Any]]:
     """Call Tollgate with a key; returns the status and the JSON of the answer, empty if it has none.
+
+    An https URL needs `tls`, whose certificate alone is then trusted.
 
     Raises:
         LocalError: There was no answer.
     """
-    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=CALL_SECONDS)
+    connection = _connect(urlsplit(url).netloc, tls)
     headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
     try:
         connection.request(method, path, json.dumps(content) if content else None, headers)
@@ -94,14 +126,7 @@ def call(
     return answer.status, body
 
 
-def _expect(status: int, body: Mapping[str, Any], whose: str, data_dir: Path) -> None:
-    if status in (401, 403, 404):
-        raise LocalError(
-            f"{whose} in {data_dir / 'stack.json'} no longer fits the data beside it ({status}); "
-            "start with --fresh to begin anew"
-        )
-    if status >= 300:
-        reason = body.get("error", {}).get("message", "It gave no reason.")
-        raise LocalError(
-            f"the host answered {status} to the stack's own call. {reason} See {data_dir / 'logs/host.log'}"
-        )
+def _connect(address: str, tls: Tls | None) -> http.client.HTTPConnection:
+    if tls is None:
+        return http.client.HTTPConnection(address, timeout=CALL_SECONDS)
+    return http.client.HTTPSConnection(address, timeout=CALL_SECONDS, context=tls.client_context())

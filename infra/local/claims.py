@@ -66,15 +66,27 @@ def require_free(port: int) -> None:
 
 
 def free_port() -> int:
-    """Find a free port of the loopback interface, to be told to a program that starts.
+    """Find a free port of the loopback interface, to be told to a program that starts; see `free_ports`."""
+    (port,) = free_ports(1)
+    return port
 
-    It lies below the ranges from which systems take ports for outgoing connections (32768 upward on Linux), so no
-    connection takes it before the program has started.
+
+def free_ports(count: int) -> list[int]:
+    """Find free ports of the loopback interface, no two the same, to be told to programs that start.
+
+    They lie below the ranges from which systems take ports for outgoing connections (32768 upward on Linux), so no
+    connection takes one before its program has started.
+
+    Raises:
+        LocalError: There are not so many.
     """
-    for port in secrets.SystemRandom().sample(_QUIET_PORTS, k=100):
+    found: list[int] = []
+    for port in secrets.SystemRandom().sample(_QUIET_PORTS, k=min(100 * count, len(_QUIET_PORTS))):
         with contextlib.suppress(OSError):
             _try(port)
-            return port
+            found.append(port)
+        if len(found) == count:
+            return found
     raise LocalError("no free port was found; stop what listens on so many of them")
 
 

@@ -1,22 +1,24 @@
-"""The three parts as one: started in order, watched, stopped in the opposite order.
+"""The parts as one: started in order, watched, stopped in the opposite order.
 
-The host stops first, so that nothing is admitted that the pool would no longer hear of, and the storage last, so that
+The host stops first, so that nothing is admitted that a pool would no longer hear of, and the storage last, so that
 everything the host wrote is saved.
 """
 
 import asyncio
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from infra.local.accounts import DEMO, ensure_demo, first_operator_key
+from infra.local.accounts import DEMO, Accounts, first_operator_key
 from infra.local.claims import free_port
+from infra.local.pools import DEFAULT, PoolChoice, gateway_settings, stand_ins
 from infra.local.processes import Child, LocalError, until_ready
 from infra.local.state import State
 from infra.local.storage import connection_string
+from infra.local.tls import Tls
 
 START_SECONDS = 60
 STOP_SECONDS = 15
@@ -24,19 +26,32 @@ STOP_SECONDS = 15
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """What the person who starts the stack chose; `billed_tail_seconds` is the cooldown where it is None."""
+    """What the person who starts the stack chose.
+
+    Attributes:
+        billed_tail_seconds: the cooldown where it is None.
+        pools: besides the default one.
+        pool_endpoints: stand-ins that the default pool consists of.
+        tls: None for plain http.
+    """
 
     port: int
     data_dir: Path
     increment_seconds: int
     cooldown_seconds: int
     billed_tail_seconds: int | None
+    pools: Sequence[PoolChoice] = ()
+    pool_endpoints: int = 1
+    tls: Tls | None = None
 
 
 def part_environment(
     options: Options, state: State, storage_port: int, pool_port: int, inherited: Mapping[str, str]
 ) -> dict[str, str]:
-    """Put together what every part and the command line are told: the stack's settings over what is inherited."""
+    """Put together what every part and the command line are told: the stack's settings over what is inherited.
+
+    It makes a deployment with one pool; `pools.gateway_settings` has what is different with several.
+    """
     settings = {
         "TOLLGATE_INCREMENT_SECONDS": str(options.increment_seconds),
         "TOLLGATE_POOL_COOLDOWN_SECONDS": str(options.cooldown_seconds),
@@ -54,8 +69,9 @@ def part_environment(
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One part of the stack, launched but perhaps not ready yet."""
+    """One part of the stack, launched but perhaps not ready yet; `module` is the program that it is."""
 
+    module: str
     child: Child
     ready_file: Path
 
@@ -83,36 +99,61 @@ class Stack:
         Raises:
             LocalError: A part did not come up, or the kept keys do not fit the data.
         """
-        # Told their ports, all three can start at once, which halves the time.
-        storage_port, pool_port, data_dir = free_port(), free_port(), self.options.data_dir
-        self.environment = part_environment(self.options, self.state, storage_port, pool_port, os.environ)
-        storage_part = await self._launch(
-            "storage", "--port", str(storage_port), "--data-dir", str(data_dir / "storage")
-        )
-        pool_part = await self._launch("pool", "--port", str(pool_port), "--data-dir", str(data_dir / "pool"))
-        host_part = await self._launch("host", "--port", str(self.options.port))
+        # Told their ports, all can start at once, which halves the time.
+        options, data_dir = self.options, self.options.data_dir
+        planned, storage_port = stand_ins(options.pools, options.pool_endpoints), free_port()
+        self.environment = {
+            **part_environment(options, self.state, storage_port, planned[0].port, os.environ),
+            **gateway_settings(planned),
+        }
+        storage_part = await self._launch("storage", "storage", storage_port, "--data-dir", str(data_dir / "storage"))
+        pool_parts = [
+            await self._launch(
+                one.part,
+                "pool",
+                one.port,
+                *("--data-dir", str(data_dir / "pool" / one.part)),
+                environment=one.environment(self.environment),
+            )
+            for one in planned
+        ]
+        host_part = await self._launch("host", "host", options.port, *(options.tls.options if options.tls else ()))
         storage = await storage_part.ready()
         if self.state.operator_key is None:
             self.state = replace(self.state, operator_key=await first_operator_key(self.environment))
             self.state.save(data_dir)
-        pool, host = await pool_part.ready(), await host_part.ready()
-        self.state = await asyncio.to_thread(ensure_demo, host["url"], self.state, data_dir)
+        pools, host = [await part.ready() for part in pool_parts], await host_part.ready()
+        endpoints: dict[str, list[str]] = {}
+        for one in planned:
+            endpoints.setdefault(one.pool.name, []).append(one.url)
+        accounts = Accounts(host["url"], data_dir, options.tls)
+        self.state = await asyncio.to_thread(accounts.ensure_demo, self.state, list(endpoints))
         return {
             "url": host["url"],
             "operator_key": self.state.operator_key,
             "tenants": [{"id": DEMO, "key": self.state.demo_key}],
-            "pool_url": pool["url"],
+            "pool_url": planned[0].url,
+            "pools": {name: urls[0] for name, urls in endpoints.items()},
+            "pool_endpoints": endpoints[DEFAULT],
             "storage": storage["connection_string"],
-            "pids": {"host": host["pid"], "pool": pool["pid"], "storage": storage["pid"]},
+            "pids": {
+                "host": host["pid"],
+                **{one.part: pool["pid"] for one, pool in zip(planned, pools, strict=True)},
+                "storage": storage["pid"],
+            },
         }
 
-    async def _launch(self, name: str, *arguments: str) -> Part:
+    async def _launch(
+        self, name: str, module: str, port: int, *arguments: str, environment: Mapping[str, str] | None = None
+    ) -> Part:
         logs = self.options.data_dir / "logs"
         ready_file = logs / f"{name}.ready"
         ready_file.unlink(missing_ok=True)
-        command = [sys.executable, "-m", f"infra.local.{name}", *arguments, "--ready-file", str(ready_file)]
-        child = await Child.start(name, command, environment=self.environment, log=logs / f"{name}.log")
-        part = Part(child, ready_file)
+        command = [sys.executable, "-m", f"infra.local.{module}", "--port", str(port), *arguments]
+        command += ["--ready-file", str(ready_file)]
+        environment = self.environment if environment is None else environment
+        child = await Child.start(name, command, environment=environment, log=logs / f"{name}.log")
+        part = Part(module, child, ready_file)
         self.parts.append(part)
         return part
 
@@ -131,11 +172,10 @@ class Stack:
         raise LocalError(endings[done.pop()].failure())
 
     async def stop(self) -> None:
-        """Stop what runs: host, pool, storage."""
-        for name in ("host", "pool", "storage"):
-            for part in self.parts:
-                if part.child.name == name:
-                    await part.child.stop(STOP_SECONDS)
+        """Stop what runs: host, pools, storage."""
+        for module in ("host", "pool", "storage"):
+            together = [part.child.stop(STOP_SECONDS) for part in self.parts if part.module == module]
+            await asyncio.gather(*together)
 
     def kill(self) -> None:
         """End all parts at once; the storage may lose its last seconds."""

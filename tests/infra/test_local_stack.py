@@ -115,7 +115,11 @@ def test_a_folder_that_cannot_be_made_is_one_clear_line(module: str, tmp_path: P
 
 
 def test_the_ready_file_says_all_that_its_readers_need_and_is_its_owners_alone(stack: Running) -> None:
-    assert set(stack.ready) == {"url", "operator_key", "tenants", "pool_url", "storage", "pids"}
+    assert set(stack.ready) == {
+        *("url", "operator_key", "tenants", "pool_url", "pools", "pool_endpoints", "storage", "pids"),
+    }
+    assert stack.ready["pools"] == {"default": stack.ready["pool_url"]}
+    assert stack.ready["pool_endpoints"] == [stack.ready["pool_url"]]
     assert set(stack.ready["pids"]) == {"host", "pool", "storage"}
     assert [tenant["id"] for tenant in stack.ready["tenants"]] == ["demo"]
     assert stack.data_dir is not None
@@ -173,11 +177,11 @@ def stop_and_see(stack: Running, number: signal.Signals) -> None:
     assert not stack.output.with_name("ready.json").exists()
 
 
-@pytest.mark.parametrize("part", ["host", "pool", "storage"])
+@pytest.mark.parametrize("part", ["host", "pool", "pool-more", "storage"])
 def test_when_one_part_dies_it_is_named_and_the_rest_stops(
     part: str, local_stack: Callable[..., dict[str, Any]], tmp_path: Path
 ) -> None:
-    ready = local_stack()
+    ready = local_stack(*(["--pool", "more=shell"] if part == "pool-more" else []))
 
     os.kill(ready["pids"][part], signal.SIGKILL)
 
@@ -231,9 +235,12 @@ def test_keys_that_no_longer_fit_the_data_are_one_clear_line(tmp_path: Path) -> 
     ("options", "said"),
     [
         (("--port", "70000"), "70000 is not a port"),
-        (("--increment-seconds", "0"), "0 is not a whole number of seconds above 0"),
-        (("--cooldown-seconds", "-1"), "is not a whole number of seconds above 0"),
-        (("--billed-tail-seconds", "1.5"), "1.5 is not a whole number of seconds, 0 or more"),
+        (("--increment-seconds", "0"), "0 is not a whole number above 0"),
+        (("--cooldown-seconds", "-1"), "is not a whole number above 0"),
+        (("--billed-tail-seconds", "1.5"), "1.5 is not a whole number, 0 or more"),
+        (("--pool-endpoints", "0"), "0 is not a whole number above 0"),
+        (("--pool", "default=python"), "the pool default is always there"),
+        (("--certificate", "file.pem"), "--certificate and --private-key go together"),
     ],
 )
 def test_an_option_that_cannot_work_is_explained(options: tuple[str, str], said: str) -> None:

@@ -11,6 +11,7 @@ import logging
 import os
 import signal
 import socket
+import ssl
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -25,6 +26,8 @@ from infra.local.host.keys import Keys
 from infra.local.host.routes import RouteTable, compile_route
 from infra.local.host.timers import read_schedules, run_timers
 from infra.local.host.worker import Function, load_app
+from infra.local.processes import LocalError
+from infra.local.tls import add_tls_options, tls_of
 from metering.clock import utc_now
 
 _REPOSITORY_ROOT = Path(__file__).resolve().parents[3]
@@ -63,7 +66,7 @@ def main() -> None:
         listener = _listen(arguments.port)
         _enter(app_directory)
         asyncio.run(_serve(arguments, app_directory, configuration, listener, ready_file))
-    except (StartError, OSError) as error:
+    except (StartError, LocalError, OSError) as error:
         sys.exit(f"functions host: {error}")
     # Azure ends a worker without running anything of the app's, so nothing of it runs here: no exit handlers or
     # finalizers, and no waiting for a `def` function that did not end within the grace.
@@ -83,7 +86,9 @@ def _parse_arguments() -> argparse.Namespace:
     parser.add_argument("--grace-seconds", type=int, default=10, help="what requests in flight get at the end")
     parser.add_argument("--master-key", help="check keys: this one opens everything")
     parser.add_argument("--function-key", help="with --master-key: opens functions of the level `function`")
+    add_tls_options(parser)
     arguments = parser.parse_args()
+    arguments.tls = tls_of(parser, arguments)
     if arguments.function_key and not arguments.master_key:
         parser.error("--function-key needs --master-key")
     return arguments
@@ -96,6 +101,7 @@ async def _serve(
     listener: socket.socket,
     ready_file: Path | None,
 ) -> None:
+    tls: ssl.SSLContext | None = arguments.tls.server_context() if arguments.tls else None
     functions = {function.name: function for function in await load_app(app_directory)}
     routes = _compile_routes(functions, configuration.route_prefix)
     schedules = read_schedules(functions, utc_now(), os.environ)
@@ -107,14 +113,14 @@ async def _serve(
         body_limit_bytes=arguments.body_limit_bytes,
         homepage=os.environ.get("AzureWebJobsDisableHomepage", "").lower() != "true",  # noqa: SIM112 -- Azure's name
     )
-    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    url = f"{'https' if tls else 'http'}://127.0.0.1:{listener.getsockname()[1]}"
 
     def announce() -> None:
         print(f"Functions host on {url}: {_summary(functions, routes)}", flush=True)
         if ready_file:
             _write_atomically(ready_file, {"url": url, "pid": os.getpid()})
 
-    server = _Server(_server_configuration(app, arguments.grace_seconds), announce)
+    server = _Server(_server_configuration(app, tls, arguments.grace_seconds), announce)
     timers = asyncio.create_task(
         run_timers(functions, schedules, utc_now, timeout_seconds=configuration.function_timeout_seconds)
     )
@@ -161,7 +167,7 @@ def _compile_routes(functions: Mapping[str, Function], prefix: str) -> RouteTabl
         raise StartError(str(error)) from error
 
 
-def _server_configuration(app: FunctionsApp, grace_seconds: int) -> uvicorn.Config:
+def _server_configuration(app: FunctionsApp, tls: ssl.SSLContext | None, grace_seconds: int) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         lifespan="off",
@@ -172,6 +178,7 @@ def _server_configuration(app: FunctionsApp, grace_seconds: int) -> uvicorn.Conf
         proxy_headers=False,
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=grace_seconds,
+        ssl_context_factory=None if tls is None else lambda *_: tls,
     )
 
 

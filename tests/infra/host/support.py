@@ -115,3 +115,13 @@ def start_process(app: Path, *arguments: str, environment: Mapping[str, str] | N
         stderr=subprocess.PIPE,
         text=True,
     )
+
+
+def failed_start(app: Path, *arguments: str) -> list[str]:
+    """Return the lines in which a start that must fail says why, without what the SDK logged before."""
+    process = start_process(app, "--port", "0", *arguments)
+    output, errors = process.communicate(timeout=30)
+    assert (process.returncode, output) == (1, "")
+    _, _, reason = errors.partition("functions host: ")
+    assert reason
+    return reason.splitlines()

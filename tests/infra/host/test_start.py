@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.infra.host.support import Answer, running_host, start_process, write_app
+from tests.infra.host.support import Answer, failed_start, running_host, write_app
 
 pytestmark = pytest.mark.stack
 
@@ -20,16 +20,6 @@ HTTP_FUNCTION = """
 async def {name}(req: func.HttpRequest) -> str:
     return ""
 """
-
-
-def failed_start(app: Path, *arguments: str) -> list[str]:
-    """Return the lines in which a start that must fail says why, without what the SDK logged before."""
-    process = start_process(app, "--port", "0", *arguments)
-    output, errors = process.communicate(timeout=30)
-    assert (process.returncode, output) == (1, "")
-    _, _, reason = errors.partition("functions host: ")
-    assert reason
-    return reason.splitlines()
 
 
 @pytest.mark.parametrize(
