@@ -137,5 +137,10 @@ def read_settings[S: LedgerSettings](kind: type[S]) -> S:
         ) from None
     except ValidationError as error:
         problems = error.errors(include_input=False, include_url=False, include_context=False)
-        lines = (f"TOLLGATE_{'_'.join(str(p) for p in e['loc'][:1]).upper()}: {e['msg']}" for e in problems)
-        raise SettingsError("\n".join(lines)) from None
+        raise SettingsError("\n".join(f"{_where(problem['loc'])}: {problem['msg']}" for problem in problems)) from None
+
+
+def _where(location: tuple[int | str, ...]) -> str:
+    """Name a setting, and what in it is wrong where it has parts."""
+    name, *parts = map(str, location)
+    return f"TOLLGATE_{name.upper()}" + (f" ({'.'.join(parts)})" if parts else "")
