@@ -1,7 +1,8 @@
 """Compile the lock files, and tell without a network whether they are fresh.
 
-Each lock file starts with a line that holds a digest over what it was compiled from and over the rest of the file. So
-a changed dependency, a hand-edited pin and a lock of another source are all found by hashing alone.
+Each lock file of Python packages starts with a line that holds a digest over what it was compiled from and over the
+rest of the file. So a changed dependency, a hand-edited pin and a lock of another source are all found by hashing
+alone. A lock file of npm packages repeats the dependencies that it was made from.
 """
 
 import argparse
@@ -74,9 +75,43 @@ def locks(root: Path = ROOT) -> Iterator[Lock]:
     for source in (
         root / "infra/local/session-requirements.in",
         root / "scripts/uv-requirements.in",
+        root / "benchmarks/streaming/requirements.in",
         *sorted(root.glob("tests/clients/*/requirements.in")),
     ):
         yield Lock(source.with_suffix(".txt"), source.read_text, (str(source.relative_to(root)),))
+
+
+@dataclass(frozen=True)
+class PackageLock:
+    """The lock file of a folder with npm packages."""
+
+    path: Path
+
+    def is_fresh(self) -> bool:
+        """Say whether the file is there, was made from the present dependencies, and names no registry."""
+        if not self.path.exists():
+            return False
+        packages = json.loads(self.path.read_text())["packages"]
+        wanted = json.loads(self.path.with_name("package.json").read_text())["dependencies"]
+        return packages[""].get("dependencies") == wanted and not any(
+            "resolved" in entry for entry in packages.values()
+        )
+
+    def compile(self, npm: str) -> None:
+        """Resolve anew, keeping the versions that still fit.
+
+        Raises:
+            SetupError: The packages contradict each other, or the network is not there.
+        """
+        options = ["--package-lock-only", "--omit-lockfile-registry-resolved", "--no-audit", "--no-fund"]
+        options += ["--loglevel=error", "--prefix", str(self.path.parent)]
+        run(npm, "install", *options, advice=toolchain.NETWORK_ADVICE)
+
+
+def package_locks(root: Path = ROOT) -> Iterator[PackageLock]:
+    """List the lock files of npm packages."""
+    for source in (root / "infra/local/azurite/package.json", *sorted(root.glob("tests/clients/*/package.json"))):
+        yield PackageLock(source.with_name("package-lock.json"))
 
 
 def main() -> int:
@@ -84,7 +119,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m scripts.lock", description="Compile the lock files.")
     parser.add_argument("--check", action="store_true", help="only tell which are stale; needs no network")
     if parser.parse_args().check:
-        stale = [str(lock.path.relative_to(ROOT)) for lock in locks() if not lock.is_fresh()]
+        all_locks: list[Lock | PackageLock] = [*locks(), *package_locks()]
+        stale = [str(lock.path.relative_to(ROOT)) for lock in all_locks if not lock.is_fresh()]
         if stale:
             sys.stderr.write(f"lock: stale: {', '.join(stale)}. Run: make lock\n")
         return 1 if stale else 0
@@ -93,10 +129,10 @@ def main() -> int:
         for lock in locks():
             print(f"  {lock.path.relative_to(ROOT)}", flush=True)
             lock.compile(uv)
-        print("  infra/local/azurite/package-lock.json", flush=True)
-        options = ["--package-lock-only", "--omit-lockfile-registry-resolved", "--no-audit", "--no-fund"]
-        options += ["--loglevel=error", "--prefix", str(ROOT / "infra/local/azurite")]
-        run(toolchain.node_package_manager(), "install", *options, advice=toolchain.NETWORK_ADVICE)
+        npm = toolchain.node_package_manager()
+        for packages in package_locks():
+            print(f"  {packages.path.relative_to(ROOT)}", flush=True)
+            packages.compile(npm)
     except SetupError as error:
         sys.stderr.write(f"lock: {error}.\n")
         return 1

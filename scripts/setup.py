@@ -2,6 +2,9 @@
 
 `python -m scripts.setup --for run` makes what the local stack needs; `--for test` adds the environments of the client
 programs that the tests drive. Doing it again is a matter of milliseconds (see `scripts/steps.py`).
+
+A client that cannot be installed is told and passed over: everything else can be tested without it, and its own tests
+fail with the reason.
 """
 
 import argparse
@@ -10,15 +13,18 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from scripts import toolchain
 from scripts.sandbox import bubblewrap_note
-from scripts.steps import ROOT, TOOLS, SetupError, Step, perform, run
+from scripts.steps import ROOT, TOOLS, SetupError, Step, attempt, perform, run
 from scripts.toolchain import NETWORK_ADVICE
 
 STAMPS = TOOLS / "stamps"
-AZURITE_LOCK = ROOT / "infra" / "local" / "azurite"
+CLIENTS = ROOT / "tests/clients"
+CLIENTS_AT_ONCE = 2  # while one waits for the network or for the disk, another goes on
+NODE_INPUTS = ("package.json", "package-lock.json")
 
 
 def main() -> int:
@@ -31,7 +37,10 @@ def main() -> int:
     try:
         with (TOOLS / "setup.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)  # two set-ups at once would build the same environment over each other
-            busy = [perform(step, STAMPS, _announce) for step in steps(purpose)]
+            busy = [perform(step, STAMPS, _announce) for step in steps()]
+            if purpose == "test":
+                with ThreadPoolExecutor(CLIENTS_AT_ONCE) as threads:
+                    busy += threads.map(_install_client, client_steps())
             note = bubblewrap_note(STAMPS, _announce)
     except SetupError as error:
         sys.stderr.write(f"\nsetup: {error}.\n")
@@ -46,19 +55,27 @@ def main() -> int:
     return 0
 
 
-def steps(purpose: str) -> Iterator[Step]:
-    """List what to make, in the order in which it is needed."""
+def steps() -> Iterator[Step]:
+    """List what running needs, in the order in which it is needed."""
     yield environment_step(ROOT / ".venv", ROOT / "requirements-dev.txt")
     yield Step("tollgate itself", ROOT / ".venv/bin/tollgate", (ROOT / "pyproject.toml",), _install_project)
     # The sandbox shows sessions their environment read-only: what is not compiled now is compiled at every start.
     session_requirements = ROOT / "infra/local/session-requirements.txt"
     yield environment_step(TOOLS / "session-python", session_requirements, "--compile-bytecode")
-    azurite_inputs = (AZURITE_LOCK / "package.json", AZURITE_LOCK / "package-lock.json")
-    azurite = TOOLS / "azurite/node_modules/azurite/dist/src/table/main.js"
-    yield Step("azurite", azurite, azurite_inputs, _install_azurite)
-    if purpose == "test":
-        for requirements in sorted(ROOT.glob("tests/clients/*/requirements.txt")):
-            yield environment_step(TOOLS / "clients" / requirements.parent.name, requirements)
+    azurite = TOOLS / "azurite"
+    started_by = azurite / "node_modules/azurite/dist/src/table/main.js"
+    yield packages_step("azurite", azurite, ROOT / "infra/local/azurite", started_by)
+
+
+def client_steps() -> Iterator[tuple[str, Step]]:
+    """List the clients that tests drive, by the names of their folders, and how each is installed."""
+    for folder in sorted(path for path in CLIENTS.iterdir() if path.is_dir()):
+        home = TOOLS / "clients" / folder.name
+        if (folder / "requirements.txt").exists():
+            yield folder.name, environment_step(home, folder / "requirements.txt")
+        elif (folder / "package-lock.json").exists():
+            made = home / "node_modules/.package-lock.json"  # npm writes it last
+            yield folder.name, packages_step(str(home.relative_to(ROOT)), home, folder, made)
 
 
 def environment_step(home: Path, requirements: Path, *options: str) -> Step:
@@ -73,19 +90,35 @@ def environment_step(home: Path, requirements: Path, *options: str) -> Step:
     return Step(str(home.relative_to(ROOT)), home / "bin/python", (requirements,), build)
 
 
+def packages_step(title: str, home: Path, source: Path, result: Path) -> Step:
+    """Install exactly the npm packages that the lock file in the source folder names."""
+
+    def build() -> None:
+        npm = toolchain.node_package_manager()
+        home.mkdir(parents=True, exist_ok=True)
+        for name in NODE_INPUTS:
+            shutil.copyfile(source / name, home / name)
+        options = ["--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
+        run(npm, "ci", "--prefix", home, *options, advice=NETWORK_ADVICE)
+
+    return Step(title, result, tuple(source / name for name in NODE_INPUTS), build)
+
+
 def _install_project() -> None:
     options = ["--no-deps", "--python", str(ROOT / ".venv/bin/python"), "--editable", str(ROOT)]
     run(toolchain.uv(), "pip", "install", *options, advice=NETWORK_ADVICE)
 
 
-def _install_azurite() -> None:
-    npm = toolchain.node_package_manager()
-    home = TOOLS / "azurite"
-    home.mkdir(parents=True, exist_ok=True)
-    for name in ("package.json", "package-lock.json"):
-        shutil.copyfile(AZURITE_LOCK / name, home / name)
-    options = ["--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
-    run(npm, "ci", "--prefix", home, *options, advice=NETWORK_ADVICE)
+def _install_client(client: tuple[str, Step]) -> bool:
+    name, step = client
+    if step.is_done(STAMPS):
+        return False
+    told: list[str] = []
+    reason = attempt(step, STAMPS, told.append)
+    _announce("".join(told))  # at once, since another one is being installed beside it
+    if reason is not None:
+        sys.stderr.write(f"setup: the client {name} is not installed, so its tests will fail: {reason}.\n")
+    return True
 
 
 def _announce(text: str) -> None:

@@ -6,6 +6,7 @@ and when it was interrupted, and costs a few file reads otherwise.
 """
 
 import hashlib
+import re
 import subprocess
 import time
 from collections.abc import Callable
@@ -40,6 +41,15 @@ class Step:
             digest.update(hashlib.sha256(path.read_bytes()).digest())
         return digest.hexdigest()
 
+    def stamp(self, stamps: Path) -> Path:
+        """Say where the step leaves its stamp."""
+        return stamps / self.title.replace("/", "-").replace(" ", "-")
+
+    def is_done(self, stamps: Path) -> bool:
+        """Say whether the result is there and was made from the inputs as they are now."""
+        stamp = self.stamp(stamps)
+        return stamp.exists() and stamp.read_text() == self.digest() and self.result.exists()
+
 
 def perform(step: Step, stamps: Path, announce: Callable[[str], None]) -> bool:
     """Do a step unless its stamp shows that it was done with the same inputs.
@@ -50,10 +60,9 @@ def perform(step: Step, stamps: Path, announce: Callable[[str], None]) -> bool:
     Raises:
         SetupError: It failed. It has no stamp then, so the next set-up starts it afresh.
     """
-    stamp = stamps / step.title.replace("/", "-").replace(" ", "-")
-    digest = step.digest()
-    if stamp.exists() and stamp.read_text() == digest and step.result.exists():
+    if step.is_done(stamps):
         return False
+    digest, stamp = step.digest(), step.stamp(stamps)
     stamp.unlink(missing_ok=True)
     started = time.monotonic()
     announce(f"  {step.title} ... ")
@@ -64,6 +73,37 @@ def perform(step: Step, stamps: Path, announce: Callable[[str], None]) -> bool:
     stamp.write_text(digest)
     announce(f"{time.monotonic() - started:.1f} s\n")
     return True
+
+
+def attempt(step: Step, stamps: Path, announce: Callable[[str], None]) -> str | None:
+    """Do a step that everything else can do without.
+
+    Returns:
+        Why it failed; `failure_of` tells it later to whoever needs the result. None if it is done.
+    """
+    kept = _kept_failure(step, stamps)
+    kept.unlink(missing_ok=True)
+    try:
+        perform(step, stamps, announce)
+    except SetupError as error:
+        announce("failed\n")
+        stamps.mkdir(parents=True, exist_ok=True)
+        kept.write_text(str(error))
+        return str(error)
+    return None
+
+
+def failure_of(step: Step, stamps: Path) -> str | None:
+    """Say why a step's result cannot be used: what `attempt` said last; None if it can."""
+    if step.is_done(stamps):
+        return None
+    kept = _kept_failure(step, stamps)
+    return kept.read_text() if kept.exists() else "it was not set up with these requirements"
+
+
+def _kept_failure(step: Step, stamps: Path) -> Path:
+    stamp = step.stamp(stamps)
+    return stamp.with_name(f"{stamp.name}.failure")
 
 
 def run(*command: str | Path, advice: str) -> str:
@@ -91,7 +131,13 @@ def run(*command: str | Path, advice: str) -> str:
 
 
 def reason_in(output: str) -> str:
-    """Pick the line that says why out of a failed program's output: the last one that is not about where logs are."""
+    """Pick the line that says why out of a failed program's output.
+
+    That is the last one which is not about where logs are; but npm says why first, after codes, and gives advice then.
+    """
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     telling = [line for line in lines if "complete log" not in line and "[notice]" not in line]
-    return telling[-1].rstrip(".") if telling else "it gave no reason"
+    if not telling:
+        return "it gave no reason"
+    npm = [line for line in telling if re.match(r"npm error (?!(?:code|syscall|errno|path|dest) )\S", line)]
+    return (npm[0] if npm else telling[-1]).rstrip(".")

@@ -1,4 +1,4 @@
-"""Set-up and lock files: what is done, what is not done again, and what is said when it cannot be done.
+"""Set-up: what is done, what is not done again, and what is said when it cannot be done.
 
 The programs that need a network are stand-ins on a PATH of their own; everything else is the real set-up.
 """
@@ -12,9 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from scripts.lock import Lock, locks
 from scripts.sandbox import NOTE, bubblewrap_note
-from scripts.steps import ROOT, SetupError, Step, perform, reason_in, run
+from scripts.steps import ROOT, SetupError, Step, attempt, failure_of, perform, reason_in, run
 from scripts.toolchain import version_in
 
 UV = """#!/bin/sh
@@ -29,6 +28,12 @@ esac
 NPM = """#!/bin/sh
 echo "npm $@" >> "$CALLS"
 mkdir -p "$3/node_modules/azurite/dist/src/table" && touch "$3/node_modules/azurite/dist/src/table/main.js"
+touch "$3/node_modules/.package-lock.json"
+"""
+FAILING_FOR_EXAMPLE = """#!/bin/sh
+case "$*" in
+  *clients/example*) echo "error: no such host"; exit 2 ;;
+esac
 """
 INPUTS = (
     "pyproject.toml",
@@ -64,6 +69,14 @@ class Clone:
             check=False,
         )
 
+    def client(self, name: str, *files: str) -> Path:
+        """Add a client with these files; returns where it is to be installed."""
+        folder = self.folder / "tests/clients" / name
+        folder.mkdir()
+        for file in files:
+            (folder / file).write_text("{}")
+        return self.folder / ".tools/clients" / name
+
     def calls(self) -> list[str]:
         """Take the calls of the stand-ins since the last time."""
         calls = self.programs / "calls"
@@ -80,6 +93,7 @@ def clone(tmp_path: Path) -> Clone:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ROOT / name, folder / name)
     clone = Clone(folder, tmp_path / "programs")
+    (folder / "tests/clients").mkdir(parents=True)
     clone.program("uv", UV)
     clone.program("npm", NPM)
     clone.program("node", "#!/bin/sh\necho v20.1.0\n")
@@ -120,15 +134,58 @@ def test_a_moved_folder_is_set_up_again(clone: Clone) -> None:
 
 
 def test_clients_are_set_up_for_tests_only(clone: Clone) -> None:
-    requirements = clone.folder / "tests/clients/example/requirements.txt"
-    requirements.parent.mkdir(parents=True)
-    requirements.write_text("# nothing\n")
+    python, node = clone.client("python", "requirements.txt"), clone.client("node", "package.json", "package-lock.json")
 
     clone.set_up("run")
     assert not (clone.folder / ".tools/clients").exists()
 
     clone.set_up("test")
-    assert (clone.folder / ".tools/clients/example/bin/python").exists()
+    assert (python / "bin/python").exists()
+    assert (node / "package-lock.json").exists()
+    assert (node / "node_modules").exists()
+    clone.calls()
+
+    again = clone.set_up("test")
+    assert (again.returncode, again.stdout, again.stderr) == (0, "", "")
+    assert clone.calls() == []
+
+
+def test_a_client_that_cannot_be_installed_is_told_in_one_line_and_nothing_else_is_missing(clone: Clone) -> None:
+    failing, other = clone.client("example", "requirements.txt"), clone.client("other", "requirements.txt")
+    clone.program("uv", FAILING_FOR_EXAMPLE + UV.removeprefix("#!/bin/sh\n"))
+
+    done = clone.set_up("test")
+
+    assert done.returncode == 0
+    reason = "uv failed: error: no such host. Check the network connection and run it again"
+    assert done.stderr == f"setup: the client example is not installed, so its tests will fail: {reason}.\n"
+    assert not failing.exists()
+    assert (other / "bin/python").exists()
+    assert (clone.folder / ".venv/bin/tollgate").exists()
+    clone.program("uv", UV)
+    clone.calls()
+
+    again = clone.set_up("test")
+    assert (again.returncode, again.stderr) == (0, "")
+    assert {line.split()[0] for line in clone.calls()} == {"venv", "pip"}
+    assert (failing / "bin/python").exists()
+
+
+def test_a_step_that_was_attempted_says_why_it_cannot_be_used_until_it_can(tmp_path: Path) -> None:
+    result, stamps = tmp_path / "result", tmp_path / "stamps"
+
+    def without_network() -> None:
+        raise SetupError("uv failed: no such host")
+
+    failing, working = (Step("step", result, (), build) for build in (without_network, result.touch))
+    assert failure_of(failing, stamps) == "it was not set up with these requirements"
+    assert attempt(failing, stamps, lambda _: None) == "uv failed: no such host"
+    assert failure_of(failing, stamps) == "uv failed: no such host"
+
+    assert attempt(working, stamps, lambda _: None) is None
+    assert failure_of(working, stamps) is None
+    result.unlink()
+    assert failure_of(working, stamps) == "it was not set up with these requirements"
 
 
 def test_a_failed_step_ends_in_one_line_and_is_done_by_the_next_set_up(clone: Clone) -> None:
@@ -210,10 +267,14 @@ def test_a_program_that_is_not_there_is_named_with_the_advice() -> None:
     [
         ("error: cannot fetch\n  Caused by: no such host\n", "Caused by: no such host"),
         ("npm error code ENOTFOUND\nnpm error A complete log of this run is elsewhere\n", "npm error code ENOTFOUND"),
+        (
+            "npm error code ENOENT\nnpm error path a\nnpm error enoent ENOENT: no such file\nnpm error enoent Advice\n",
+            "npm error enoent ENOENT: no such file",
+        ),
         ("", "it gave no reason"),
     ],
 )
-def test_the_reason_is_the_last_telling_line(output: str, reason: str) -> None:
+def test_the_reason_is_the_line_that_tells_most(output: str, reason: str) -> None:
     assert reason_in(output) == reason
 
 
@@ -236,40 +297,3 @@ def test_where_bubblewrap_cannot_be_had_a_note_is_given_and_the_attempt_is_made_
 
     assert notes == [NOTE, NOTE]
     assert len(attempts) == 1
-
-
-def test_a_lock_is_stale_when_its_source_or_a_pin_changes(tmp_path: Path) -> None:
-    path = tmp_path / "requirements.txt"
-    source = "example>=1"
-    lock = Lock(path, lambda: source, ())
-    assert not lock.is_fresh()
-    path.write_text(lock.seal("example==1.0\n"))
-    assert lock.is_fresh()
-
-    source = "example>=2"
-    assert not lock.is_fresh()
-
-    source = "example>=1"
-    path.write_text(path.read_text().replace("1.0", "1.1"))
-    assert not lock.is_fresh()
-
-
-def test_a_changed_setting_of_a_tool_leaves_the_locks_fresh_and_a_changed_dependency_does_not(tmp_path: Path) -> None:
-    for name in ("pyproject.toml", "requirements-dev.txt", "requirements.txt"):
-        shutil.copyfile(ROOT / name, tmp_path / name)
-    project = tmp_path / "pyproject.toml"
-    for lock in list(locks(tmp_path))[:2]:
-        lock.path.write_text(lock.seal("pinned==1.0\n"))
-
-    project.write_text(project.read_text() + "\n[tool.example]\nx = 1\n")
-    assert all(lock.is_fresh() for lock in list(locks(tmp_path))[:2])
-
-    project.write_text(project.read_text().replace('"aiohttp>=', '"aiohttp>=0.'))
-    assert not any(lock.is_fresh() for lock in list(locks(tmp_path))[:2])
-
-
-def test_the_storage_lock_names_no_registry() -> None:
-    text = (ROOT / "infra/local/azurite/package-lock.json").read_text()
-
-    assert '"resolved"' not in text
-    assert text.count('"integrity"') > 300
