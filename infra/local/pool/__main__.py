@@ -16,14 +16,16 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from infra.local.pool.errors import StartError
-from infra.local.pool.folders import own_folders
-from infra.local.pool.interpreter import find_interpreter
-from infra.local.pool.sandbox import Limits, Place, choose_sandbox, look_at_host
-from infra.local.pool.server import Parts, serve
-from infra.local.pool.settings import load_settings
+from infra.local.pool.folders import Folders, own_folders
+from infra.local.pool.kinds import Parts
+from infra.local.pool.runtimes import ContainerProgram, Runtime, find_runtime
+from infra.local.pool.sandbox import Limits, Place, Sandbox, Unconfined, choose_sandbox, look_at_host
+from infra.local.pool.server import serve
+from infra.local.pool.settings import PoolSettings, load_settings
 from metering.clock import utc_now
 
 _BACKLOG = 2048
+_V8_RESERVES_BYTES = 2 * 1024**3  # of address space, for each engine in a process, before any code runs
 _WARNING = (
     "WARNING: code in sessions runs WITHOUT a sandbox: it can read your files and use the network. "
     "Install bubblewrap to confine it.\n"
@@ -54,19 +56,28 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 def _run(port: int, data_dir: Path | None, ready_file: Path | None) -> None:
     settings = load_settings()
-    interpreter = find_interpreter(settings.python)
+    runtime = find_runtime(settings)
     _allow_many_files()
     with _listener(port) as listener, own_folders(data_dir) as folders:
-        limits = Limits(
-            memory_bytes=settings.memory_bytes, file_bytes=settings.file_bytes, processes=settings.processes
-        )
-        trial = Place(run=folders.run, data=folders.data, hostname="trial")
-        host = look_at_host(interpreter.folders)
-        sandbox = choose_sandbox(settings.sandbox, host=host, limits=limits, trial=trial)
-        if sandbox.name == "none":
-            sys.stderr.write(_WARNING)
-        parts = Parts(settings=settings, interpreter=interpreter, sandbox=sandbox, folders=folders, clock=utc_now)
+        sandbox = _sandbox(settings, runtime, folders)
+        parts = Parts(settings=settings, runtime=runtime, sandbox=sandbox, folders=folders, clock=utc_now)
         asyncio.run(serve(parts, listener, _announcer(listener, sandbox.name, ready_file)))
+
+
+def _sandbox(settings: PoolSettings, runtime: Runtime | ContainerProgram, folders: Folders) -> Sandbox:
+    reserved = _V8_RESERVES_BYTES if settings.kind == "node" else 0
+    limits = Limits(
+        memory_bytes=settings.memory_bytes + reserved,
+        file_bytes=settings.file_bytes,
+        processes=settings.processes,
+    )
+    if isinstance(runtime, ContainerProgram):
+        return Unconfined(limits)
+    trial = Place(run=folders.run, data=folders.data, hostname="trial")
+    sandbox = choose_sandbox(settings.sandbox, host=look_at_host(runtime.folders), limits=limits, trial=trial)
+    if sandbox.name == "none":
+        sys.stderr.write(_WARNING)
+    return sandbox
 
 
 def _listener(port: int) -> socket.socket:

@@ -21,10 +21,17 @@ _EXECUTION_TYPES = ("synchronous", "asynchronous")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BodyShape:
-    """Where a dialect has the fields of a request: in `properties` or at the top, and how it calls the code."""
+    """Where a dialect has the fields of a request.
+
+    Attributes:
+        wrapped: in `properties`, or else at the top.
+        code_field: how it calls the code.
+        streams_adjustable: whether callers may choose, in the newest version, where streams are cut.
+    """
 
     wrapped: bool
     code_field: str = "code"
+    streams_adjustable: bool = True
 
 
 def read_execution(body: bytes, shape: BodyShape, *, version: ApiVersion, longest_seconds: float) -> ExecutionRequest:
@@ -49,10 +56,10 @@ def read_execution(body: bytes, shape: BodyShape, *, version: ApiVersion, longes
         message = "Asynchronous execution is not supported by this endpoint: use 'executions'."
         raise PoolError(Problem.NOT_SUPPORTED, message, target="executionType")
     stream_bytes = _DEFAULT_STREAM_BYTES
-    if version >= ApiVersion.OCTOBER_2025:
+    if shape.streams_adjustable and version >= ApiVersion.OCTOBER_2025:
         stream_bytes = _count(fields, "outputStreamsMaxLength") or stream_bytes
     return ExecutionRequest(
-        code=_decoded(code) if input_type == "inlinebase64" else code,
+        code=_decoded(code, shape) if input_type == "inlinebase64" else code,
         asynchronous=execution_type == "asynchronous",
         seconds=min(_count(fields, "timeoutInSeconds") or longest_seconds, longest_seconds),
         stream_bytes=stream_bytes,
@@ -88,8 +95,9 @@ def _count(fields: dict[str, Any], name: str) -> int | None:
     return value
 
 
-def _decoded(code: str) -> str:
+def _decoded(code: str, shape: BodyShape) -> str:
     try:
         return base64.b64decode(code, validate=True).decode()
     except (binascii.Error, ValueError) as failure:
-        raise PoolError(Problem.VALIDATION, "'code' is not UTF-8 text in base64.", target="code") from failure
+        message = f"'{shape.code_field}' is not UTF-8 text in base64."
+        raise PoolError(Problem.VALIDATION, message, target=shape.code_field) from failure

@@ -30,6 +30,7 @@ class Problem(Enum):
     TOO_LARGE = _Row(413, "RequestTooLarge")
     POOL_FULL = _Row(429, "MaxConcurrentSessionsReached")
     INTERNAL = _Row(500, "InternalServerError")
+    CONTAINER_FAILED = _Row(502, "SessionContainerFailed")
     NO_KERNEL = _Row(503, "SessionAllocationFailed")
 
     @property
@@ -62,4 +63,4 @@ class PoolError(Exception):
 
 
 class StartError(Exception):
-    """The pool, or one kernel, cannot start; the message is one line that says why."""
+    """The pool, or one kernel or container, cannot start; the message is one line that says why."""

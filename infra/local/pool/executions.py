@@ -14,7 +14,7 @@ from pathlib import Path
 
 from infra.local.pool.errors import PoolError, Problem, StartError
 from infra.local.pool.files import move_all
-from infra.local.pool.kernel import Kernel
+from infra.local.pool.ground import Kernel
 from infra.local.pool.outputs import Outcome, aborted
 
 _MOST_LOGGED = 20
@@ -73,10 +73,15 @@ class Workbench:
     Attributes:
         folder: where the files are now; the next execution may move them elsewhere, so it is not to be kept across an
             `await`.
+        executions: what has been run lately.
+        ended: never; a session of code ends when its time is up or it is deleted.
     """
+
+    ended = False
 
     def __init__(self, folder: Path, take_kernel: Callable[[], Awaitable[Kernel]]) -> None:
         self.folder = folder
+        self.executions = ExecutionLog()
         self._take_kernel = take_kernel
         self._kernel: Kernel | None = None
         self._turn = asyncio.Lock()

@@ -1,4 +1,4 @@
-"""What an execution said: from a kernel's messages to streams, a result and an ending.
+"""What an execution said: from what a kernel puts out to streams, a result and an ending.
 
 Pure. Streams are cut silently to a number of bytes, as the service does; a character cut in half is replaced.
 """
@@ -26,13 +26,19 @@ class Ending(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """A finished execution; `result` is a JSON value, and `""` if there was none."""
+    """A finished execution.
+
+    Attributes:
+        result: a JSON value; `""` if there was none.
+        exit_code: of a shell's command that came to its end; None for everything else.
+    """
 
     ending: Ending
     stdout: str
     stderr: str
     result: Any
     milliseconds: int
+    exit_code: int | None = None
 
 
 class Stream:
@@ -42,11 +48,13 @@ class Stream:
         self._kept = bytearray()
         self._most_bytes = most_bytes
 
-    def write(self, text: str) -> None:
+    def write(self, content: str | bytes) -> None:
         """Append as much of a text as still fits."""
         room = self._most_bytes - len(self._kept)
-        # A character takes at least one byte, so no more characters than there is room for can matter.
-        self._kept += text[:room].encode(errors="replace")[:room] if room > 0 else b""
+        if room > 0:
+            # A character takes at least one byte, so no more characters than there is room for can matter.
+            fitting = content[:room]
+            self._kept += (fitting.encode(errors="replace") if isinstance(fitting, str) else fitting)[:room]
 
     def text(self) -> str:
         """Return what was kept."""
@@ -54,7 +62,7 @@ class Stream:
 
 
 class Collector:
-    """Takes an execution's messages as they come and makes an outcome of them."""
+    """Takes what an execution puts out as it comes, and makes an outcome of it."""
 
     def __init__(self, stream_bytes: int) -> None:
         self._streams = {"stdout": Stream(stream_bytes), "stderr": Stream(stream_bytes)}
@@ -62,14 +70,26 @@ class Collector:
         self._image: dict[str, str] | None = None
         self._raised = False
 
+    def write(self, stream: str, content: str | bytes) -> None:
+        """Take a piece of `stdout` or `stderr`."""
+        self._streams[stream].write(content)
+
+    def fail(self, error: str) -> None:
+        """Take the error that the code ended with."""
+        self._raised = True
+        self.write("stderr", error)
+
+    def give(self, result: Any) -> None:
+        """Take the value that the code ended with, as JSON."""
+        self._result = result
+
     def add(self, kind: str, content: Mapping[str, Any]) -> None:
-        """Take one message from the kernel's output channel."""
+        """Take one message from a Jupyter kernel's output channel."""
         match kind:
             case "stream":
-                self._streams[content["name"]].write(content["text"])
+                self.write(content["name"], content["text"])
             case "error":
-                self._raised = True
-                self._streams["stderr"].write(_COLOURS.sub("", "\n".join(content["traceback"])))
+                self.fail(_COLOURS.sub("", "\n".join(content["traceback"])))
             case "execute_result" | "display_data":
                 self._show(content["data"], is_result=kind == "execute_result")
             case _:
@@ -79,11 +99,11 @@ class Collector:
         if "image/png" in data:
             self._image = {"type": "image", "format": "png", "base64_data": data["image/png"].strip()}
         elif isinstance(data.get("application/json"), dict) and "value" in data["application/json"]:
-            self._result = json.loads(data["application/json"]["value"])
+            self.give(json.loads(data["application/json"]["value"]))
         elif is_result:
-            self._result = data.get("text/plain", "")
+            self.give(data.get("text/plain", ""))
 
-    def outcome(self, ending: Ending | None, *, milliseconds: int) -> Outcome:
+    def outcome(self, ending: Ending | None, *, milliseconds: int, exit_code: int | None = None) -> Outcome:
         """Return the outcome so far; without an ending, the messages tell it.
 
         A plot is worth more than the value of the line that drew it, which is a handle on the drawing.
@@ -96,6 +116,7 @@ class Collector:
             stderr=texts.get(ending) or self._streams["stderr"].text(),
             result=(self._image or self._result) if ending is Ending.SUCCEEDED else "",
             milliseconds=milliseconds,
+            exit_code=exit_code,
         )
 
 

@@ -30,7 +30,7 @@ _RUN = "/run/session"
 _DATA = "/mnt/data"
 _TEMPORARY_BYTES = 256 * 1024**2
 _ROOT_ENTRIES = ("/bin", "/sbin", "/lib", "/lib32", "/lib64")
-_ESSENTIALS = ("/etc/ld.so.cache", "/etc/localtime", "/etc/fonts")
+_ESSENTIALS = ("/etc/alternatives", "/etc/ld.so.cache", "/etc/localtime", "/etc/fonts")
 _DEVICES = ("null", "zero", "full", "random", "urandom")
 
 

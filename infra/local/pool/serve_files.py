@@ -1,4 +1,4 @@
-"""The operations on files, in three dialects."""
+"""The operations on files, in both dialects."""
 
 from collections.abc import Sequence
 from contextlib import aclosing
@@ -6,6 +6,7 @@ from pathlib import Path
 
 from infra.local.pool import files, shapes
 from infra.local.pool.errors import PoolError, Problem
+from infra.local.pool.executions import Workbench
 from infra.local.pool.files import Entry
 from infra.local.pool.multipart import UploadParser
 from infra.local.pool.sessions import Sessions
@@ -20,7 +21,7 @@ class FileOperations:
     Uploads arrive in `incoming`, a folder of the same file system as the sessions' own, and are moved when complete.
     """
 
-    def __init__(self, sessions: Sessions, settings: PoolSettings, *, incoming: Path) -> None:
+    def __init__(self, sessions: Sessions[Workbench], settings: PoolSettings, *, incoming: Path) -> None:
         self._sessions = sessions
         self._settings = settings
         self._incoming = incoming
@@ -28,10 +29,6 @@ class FileOperations:
     async def upload_enveloped(self, call: Call) -> Reply:
         """Serve `POST /files/upload`."""
         return Reply(document=shapes.enveloped_files(await self._upload(call)))
-
-    async def upload_bare(self, call: Call) -> Reply:
-        """Serve `POST /python/uploadFile`."""
-        return Reply(document=shapes.bare_files(await self._upload(call)))
 
     async def upload_flat(self, call: Call) -> Reply:
         """Serve `POST /files`."""
@@ -46,32 +43,28 @@ class FileOperations:
             return Reply(document=shapes.enveloped_files(entries))
         return Reply(document={"value": [shapes.flat_file(entry, call.version) for entry in entries]})
 
-    async def list_bare(self, call: Call) -> Reply:
-        """Serve `GET /python/files`."""
-        return Reply(document=shapes.bare_files(self._list(call, recursive=False)))
-
     async def describe(self, call: Call) -> Reply:
         """Serve `GET /files/{name}`."""
         with self._sessions.visit(call.identifier) as visit:
-            entry = files.look_at(visit.session.workbench.folder, _named(call))
+            entry = files.look_at(visit.session.inside.folder, _named(call))
         document = shapes.enveloped_files([entry]) if call.version.enveloped else shapes.flat_file(entry, call.version)
         return Reply(document=document)
 
     async def delete(self, call: Call) -> Reply:
         """Serve `DELETE /files/{name}`."""
         with self._sessions.visit(call.identifier) as visit:
-            files.delete(visit.session.workbench.folder, _named(call))
+            files.delete(visit.session.inside.folder, _named(call))
         return Reply(document={"message": "file deleted successfully"}) if call.version.enveloped else Reply(status=204)
 
     async def content(self, call: Call) -> Reply:
-        """Serve `GET /files/{name}/content`, `GET /files/content/{path}` and `GET /python/downloadFile`."""
+        """Serve `GET /files/{name}/content` and `GET /files/content/{path}`."""
         with self._sessions.visit(call.identifier) as visit:
-            return Reply(file=files.open_file(visit.session.workbench.folder, _named(call)))
+            return Reply(file=files.open_file(visit.session.inside.folder, _named(call)))
 
     def _list(self, call: Call, *, recursive: bool) -> Sequence[Entry]:
         location = files.locate(call.query.get("path", ""))
         with self._sessions.visit(call.identifier) as visit:
-            return files.list_folder(visit.session.workbench.folder, location, recursive=recursive)
+            return files.list_folder(visit.session.inside.folder, location, recursive=recursive)
 
     async def _upload(self, call: Call) -> Sequence[Entry]:
         parser = UploadParser(
@@ -84,7 +77,7 @@ class FileOperations:
                         parser.feed(piece)
                 uploads = parser.finish()
                 places = [files.locate_new(call.query.get("path", ""), upload.filename) for upload in uploads]
-                folder = visit.session.workbench.folder
+                folder = visit.session.inside.folder
                 return [
                     files.place_file(folder, place, upload.stored)
                     for place, upload in zip(places, uploads, strict=True)
@@ -94,10 +87,7 @@ class FileOperations:
 
 
 def _named(call: Call) -> files.Location:
-    name = call.names.get("name") or call.query.get("filename")
-    if not name:
-        raise PoolError(Problem.VALIDATION, "The query parameter 'filename' is required.", target="filename")
-    return files.locate(call.query.get("path", ""), name)
+    return files.locate(call.query.get("path", ""), call.names["name"])
 
 
 def _flag(call: Call, name: str) -> bool:

@@ -6,19 +6,30 @@ from typing import Any
 
 from infra.local.pool import shapes
 from infra.local.pool.errors import PoolError, Problem
-from infra.local.pool.interpreter import Interpreter
+from infra.local.pool.runtimes import Runtime
 from infra.local.pool.sessions import Session, Sessions
 from infra.local.pool.web import Call, Reply
 
 _PAGE = 300
 
 
+class PoolDescription:
+    """Says what the pool's sessions run."""
+
+    def __init__(self, runtime: Runtime, *, started_at: datetime) -> None:
+        self._metadata = shapes.metadata(runtime, started_at)
+
+    async def get(self, call: Call) -> Reply:  # noqa: ARG002 -- all handlers take the call
+        """Serve `GET /metadata`."""
+        return Reply(document=self._metadata)
+
+
 class SessionOperations:
     """Looks at sessions and ends them."""
 
-    def __init__(self, sessions: Sessions, *, interpreter: Interpreter, started_at: datetime) -> None:
+    def __init__(self, sessions: Sessions[Any], *, name: str) -> None:
         self._sessions = sessions
-        self._metadata = shapes.metadata(interpreter, started_at)
+        self._name = name
 
     async def get(self, call: Call) -> Reply:
         """Serve `GET /session`."""
@@ -33,6 +44,11 @@ class SessionOperations:
         await self._sessions.end(self._known(call))
         return Reply(status=204)
 
+    async def stop(self, call: Call) -> Reply:
+        """Serve `POST /.management/stopSession`, which answers in words."""
+        await self._sessions.end(self._known(call))
+        return Reply(text=f"Session {call.identifier} in session pool {self._name} stopped.")
+
     async def list_sessions(self, call: Call) -> Reply:
         """Serve `GET /listSessions`."""
         sessions, link = self._page(call, "/listSessions", shapes.session)
@@ -43,11 +59,7 @@ class SessionOperations:
         views, link = self._page(call, "/.management/listSessions", shapes.session_view)
         return Reply(document={"value": views, "count": len(views), "nextLink": link})
 
-    async def metadata(self, call: Call) -> Reply:  # noqa: ARG002 -- all handlers take the call
-        """Serve `GET /metadata`."""
-        return Reply(document=self._metadata)
-
-    def _known(self, call: Call) -> Session:
+    def _known(self, call: Call) -> Session[Any]:
         session = self._sessions.find(call.identifier)
         if session is None:
             message = f"There is no session with the identifier '{call.identifier}'."
@@ -55,7 +67,7 @@ class SessionOperations:
         return session
 
     def _page(
-        self, call: Call, path: str, write: Callable[[Session], dict[str, Any]]
+        self, call: Call, path: str, write: Callable[[Session[Any]], dict[str, Any]]
     ) -> tuple[list[dict[str, Any]], str | None]:
         skip = call.query.get("skip", "0")
         if not (skip.isascii() and skip.isdigit()):

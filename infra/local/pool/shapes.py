@@ -1,7 +1,7 @@
 """The pool's answers as JSON, in each of its dialects.
 
-Pure. Envelope: everything in `properties`, numbered with `$id`, `Success` or `Failure`. Older still, under `python/`:
-the same without the envelope. Flat: `Succeeded` or `Failed`, and other names for the same things.
+Pure. Envelope: everything in `properties`, numbered with `$id`, `Success` or `Failure`. Flat: `Succeeded` or `Failed`,
+and other names for the same things; a shell's commands have their exit code in that place.
 """
 
 from collections.abc import Sequence
@@ -10,8 +10,8 @@ from typing import Any
 
 from infra.local.pool.executions import Execution
 from infra.local.pool.files import Entry
-from infra.local.pool.interpreter import Interpreter
 from infra.local.pool.outputs import Ending, Outcome
+from infra.local.pool.runtimes import Runtime
 from infra.local.pool.sessions import Session
 from infra.local.pool.versions import ApiVersion
 
@@ -23,43 +23,58 @@ def instant(at: datetime) -> str:
 
 def enveloped_execution(outcome: Outcome) -> dict[str, Any]:
     """Return the answer of `code/execute`."""
-    return {"$id": "1", "properties": {"$id": "2", **_outcome(outcome)}}
-
-
-def bare_execution(outcome: Outcome) -> dict[str, Any]:
-    """Return the answer of `python/execute`."""
-    return {"$id": "1", **_outcome(outcome)}
-
-
-def _outcome(outcome: Outcome) -> dict[str, Any]:
     return {
-        "status": "Success" if outcome.ending is Ending.SUCCEEDED else "Failure",
-        "stdout": outcome.stdout,
-        "stderr": outcome.stderr,
-        "result": outcome.result,
-        "executionTimeInMilliseconds": outcome.milliseconds,
+        "$id": "1",
+        "properties": {
+            "$id": "2",
+            "status": "Success" if outcome.ending is Ending.SUCCEEDED else "Failure",
+            "stdout": outcome.stdout,
+            "stderr": outcome.stderr,
+            "result": outcome.result,
+            "executionTimeInMilliseconds": outcome.milliseconds,
+        },
     }
 
 
 def flat_execution(execution: Execution, identifier: str) -> dict[str, Any]:
     """Return an execution as `executions` has it; while it runs, it has no result."""
-    resource = {
-        "id": execution.id,
-        "identifier": identifier,
-        "executionType": "Asynchronous" if execution.asynchronous else "Synchronous",
-    }
     outcome = execution.outcome
     if outcome is None:
-        return {**resource, "status": "Running"}
+        return _resource(execution, identifier, "Running")
+    status = "Succeeded" if outcome.ending is Ending.SUCCEEDED else "Failed"
     return {
-        **resource,
-        "status": "Succeeded" if outcome.ending is Ending.SUCCEEDED else "Failed",
+        **_resource(execution, identifier, status),
         "result": {
             "stdout": outcome.stdout,
             "stderr": outcome.stderr,
             "executionResult": outcome.result,
             "executionTimeInMilliseconds": outcome.milliseconds,
         },
+    }
+
+
+def shell_execution(execution: Execution, identifier: str) -> dict[str, Any]:
+    """Return a command as `executions` has it: its status is the exit code as text, `Failed` if it has none."""
+    outcome = execution.outcome
+    if outcome is None:
+        return _resource(execution, identifier, "Running")
+    status = "Failed" if outcome.exit_code is None else str(outcome.exit_code)
+    return {
+        **_resource(execution, identifier, status),
+        "result": {
+            "stdout": outcome.stdout,
+            "stderr": outcome.stderr,
+            "executionTimeInMilliseconds": outcome.milliseconds,
+        },
+    }
+
+
+def _resource(execution: Execution, identifier: str, status: str) -> dict[str, Any]:
+    return {
+        "id": execution.id,
+        "identifier": identifier,
+        "executionType": "Asynchronous" if execution.asynchronous else "Synchronous",
+        "status": status,
     }
 
 
@@ -83,23 +98,6 @@ def enveloped_files(entries: Sequence[Entry]) -> dict[str, Any]:
     }
 
 
-def bare_files(entries: Sequence[Entry]) -> dict[str, Any]:
-    """Return files as the `python/` routes list them."""
-    files = [entry for entry in entries if not entry.is_folder]
-    return {
-        "$id": "1",
-        "$values": [
-            {
-                "$id": str(number),
-                "filename": _path(entry),
-                "size": entry.size,
-                "last_modified_time": instant(entry.modified_at),
-            }
-            for number, entry in enumerate(files, start=2)
-        ],
-    }
-
-
 def _path(entry: Entry) -> str:
     return f"{entry.directory}/{entry.name}" if entry.directory else entry.name
 
@@ -114,17 +112,17 @@ def flat_file(entry: Entry, version: ApiVersion) -> dict[str, Any]:
     return {**resource, "lastModifiedAt": instant(entry.modified_at)}
 
 
-def session(found: Session) -> dict[str, Any]:
+def session(found: Session[Any]) -> dict[str, Any]:
     """Return a session as `/session` and `/listSessions` have it."""
     return _session(found, "expireAt")
 
 
-def session_view(found: Session) -> dict[str, Any]:
+def session_view(found: Session[Any]) -> dict[str, Any]:
     """Return a session as the management calls have it: one letter more."""
     return _session(found, "expiresAt")
 
 
-def _session(found: Session, end: str) -> dict[str, Any]:
+def _session(found: Session[Any], end: str) -> dict[str, Any]:
     return {
         "identifier": found.identifier,
         "etag": found.etag,
@@ -134,18 +132,17 @@ def _session(found: Session, end: str) -> dict[str, Any]:
     }
 
 
-def metadata(interpreter: Interpreter, started_at: datetime) -> dict[str, Any]:
+def metadata(runtime: Runtime, started_at: datetime) -> dict[str, Any]:
     """Return what the pool says about itself."""
-    packages = dict(interpreter.packages)
     return {
-        "runtimes": [{"name": "python", "version": interpreter.version}],
-        "preInstalledPackages": [{"name": name, "version": version} for name, version in packages.items()],
+        "runtimes": [{"name": runtime.name, "version": runtime.version}],
+        "preInstalledPackages": [{"name": name, "version": version} for name, version in runtime.packages],
         "createdAt": instant(started_at),
         "lastUpdatedAt": instant(started_at),
         "jupyterKernel": {
-            "name": "ipykernel",
-            "version": packages["ipykernel"],
-            "projectUrl": "https://github.com/ipython/ipykernel",
-            "description": "IPython kernel for Jupyter",
+            "name": runtime.evaluator.name,
+            "version": runtime.evaluator.version,
+            "projectUrl": runtime.evaluator.url,
+            "description": runtime.evaluator.description,
         },
     }

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 
 from infra.local.pool.errors import StartError
-from infra.local.pool.kernel import Kernel
+from infra.local.pool.ground import Kernel
 
 _log = logging.getLogger(__name__)
 

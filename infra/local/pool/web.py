@@ -1,8 +1,9 @@
 """Calls and replies: the little of HTTP that the pool needs, over ASGI."""
 
+import asyncio
 import json
 import os
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +14,7 @@ from infra.local.pool.versions import ApiVersion
 
 type Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 type Send = Callable[[Mapping[str, Any]], Awaitable[None]]
+type RawHeaders = Sequence[tuple[bytes, bytes]]
 
 _PIECE_BYTES = 256 * 1024
 _MOST_JSON_BYTES = 16 * 1024**2
@@ -28,6 +30,7 @@ class Body:
     def __init__(self, receive: Receive) -> None:
         self._receive = receive
         self._complete = False
+        self._read_whole = asyncio.Event()
 
     async def pieces(self) -> AsyncGenerator[bytes]:
         """Yield what has not been read yet.
@@ -40,6 +43,8 @@ class Body:
             if message["type"] == "http.disconnect":
                 raise ClientGoneError
             self._complete = not message.get("more_body", False)
+            if self._complete:
+                self._read_whole.set()
             yield message.get("body", b"")
 
     async def read(self) -> bytes:
@@ -55,6 +60,12 @@ class Body:
                 if len(whole) > _MOST_JSON_BYTES:
                     raise PoolError(Problem.TOO_LARGE, f"The body may have {_MOST_JSON_BYTES} bytes at most.")
         return bytes(whole)
+
+    async def wait_until_gone(self) -> None:
+        """Wait until the client, whose body has been read, closes its connection."""
+        await self._read_whole.wait()
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
 
     async def drain(self, most_bytes: int) -> None:
         """Read the rest, within bounds, so that a client still sending gets to see the refusal."""
@@ -84,11 +95,30 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerCall:
+    """A request that has been let in and goes on to a container.
+
+    Attributes:
+        path: as it came, percent-encoded.
+        query: as it came.
+        headers: all of them, names in lower case.
+    """
+
+    method: str
+    path: bytes
+    query: bytes
+    headers: RawHeaders
+    identifier: str
+    body: Body
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """An answer: a JSON document, an open file (which sending closes), or nothing."""
+    """An answer: a JSON document, a text, an open file (which sending closes), or nothing."""
 
     status: int = 200
     document: Any = None
+    text: str | None = None
     file: int | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
 
@@ -118,10 +148,11 @@ def refusal(error: PoolError) -> Reply:
 
 async def send_reply(reply: Reply, send: Send) -> None:
     """Send a reply."""
-    content = b"" if reply.document is None else json.dumps(reply.document).encode()
-    headers = dict(reply.headers)
+    content, headers = b"", dict(reply.headers)
     if reply.document is not None:
-        headers["content-type"] = "application/json"
+        content, headers["content-type"] = json.dumps(reply.document).encode(), "application/json"
+    if reply.text is not None:
+        content, headers["content-type"] = reply.text.encode(), "text/plain"
     if reply.file is not None:
         headers["content-type"] = "application/octet-stream"
     length = len(content) if reply.file is None else os.fstat(reply.file).st_size
@@ -139,3 +170,11 @@ async def send_reply(reply: Reply, send: Send) -> None:
     finally:
         if reply.file is not None:
             os.close(reply.file)
+
+
+async def pass_on(status: int, headers: RawHeaders, pieces: AsyncIterable[bytes], send: Send) -> None:
+    """Send an answer of somebody else's, as it arrives."""
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    async for piece in pieces:
+        await send({"type": "http.response.body", "body": piece, "more_body": True})
+    await send({"type": "http.response.body", "body": b""})

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -65,6 +65,13 @@ class Pool:
         properties: dict[str, Any] = answer.json()["properties"]
         return properties
 
+    def shell(self, command: str, session: str, *, version: str = FLAT, **fields: Any) -> dict[str, Any]:
+        """Run a command in a shell pool and return the resource."""
+        answer = self.call("POST", "/executions", session, version=version, json={"shellCommand": command, **fields})
+        assert answer.status_code == 200, answer.text
+        resource: dict[str, Any] = answer.json()
+        return resource
+
     def upload(self, name: str, content: bytes, session: str, **params: str) -> httpx.Response:
         """Upload a file in the flat dialect."""
         return self.call("POST", "/files", session, files={"file": (name, content)}, params=params)
@@ -76,6 +83,30 @@ class Pool:
     def names(self, session: str) -> list[str]:
         """Return the names at the top of the session's folder."""
         return [entry["name"] for entry in self.call("GET", "/files", session).json()["value"]]
+
+
+def descendants(process: int) -> set[int]:
+    """Return the processes below one."""
+    below = {int(child) for child in Path(f"/proc/{process}/task/{process}/children").read_text().split()}
+    return below.union(*(descendants(child) for child in below))
+
+
+def wait_until_gone(processes: Iterable[int]) -> None:
+    """Wait until none of them runs any more, for some seconds; what is left then fails the test."""
+    deadline = time.monotonic() + 10
+    left = [process for process in processes if _runs(process)]
+    while left and time.monotonic() < deadline:
+        time.sleep(0.05)
+        left = [process for process in left if _runs(process)]
+    assert left == []
+
+
+def _runs(process: int) -> bool:
+    try:
+        status = Path(f"/proc/{process}/stat").read_text()
+    except FileNotFoundError:
+        return False
+    return status.rpartition(")")[2].split()[0] != "Z"
 
 
 def code_of(answer: httpx.Response) -> tuple[int, str]:

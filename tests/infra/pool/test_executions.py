@@ -31,12 +31,6 @@ def test_the_flat_dialect_says_succeeded_and_carries_the_result(pool: Pool, shar
     assert resource["result"] == {"stdout": "hello world\n", "stderr": "", "executionResult": 2}
 
 
-def test_the_python_routes_are_flat_but_speak_the_older_words(pool: Pool, shared: str) -> None:
-    body = {"properties": {"identifier": shared, "codeInputType": "inline", "pythonCode": "6 * 7"}}
-    answer = pool.call("POST", "/python/execute/", shared, version=ENVELOPE, json=body)
-    assert (answer.json()["status"], answer.json()["result"]) == ("Success", 42)
-
-
 @pytest.mark.parametrize(
     ("code", "result"),
     [

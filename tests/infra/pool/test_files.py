@@ -41,15 +41,6 @@ def test_the_envelope_dialect_numbers_what_it_lists(pool: Pool, session: str) ->
     assert described["value"][0]["properties"]["size"] == 2
 
 
-def test_the_python_routes_speak_of_values(pool: Pool, session: str) -> None:
-    upload = pool.call("POST", "/python/uploadFile", session, version=ENVELOPE, files={"file": ("/mnt/data/a", b"1")})
-    listed = pool.call("GET", "/python/files", session, version=ENVELOPE)
-    for answer in (upload, listed):
-        assert [(item["filename"], item["size"]) for item in answer.json()["$values"]] == [("a", 1)]
-    content = pool.call("GET", "/python/downloadFile", session, version=ENVELOPE, params={"filename": "a"})
-    assert content.content == b"1"
-
-
 def test_code_and_callers_share_the_folder_before_and_after_the_kernel_is_there(pool: Pool, session: str) -> None:
     pool.upload("in.txt", b"from outside", session)
     assert pool.value("import os\nos.getcwd(), open('/mnt/data/in.txt').read()", session) == [

@@ -40,7 +40,13 @@ def test_what_a_version_does_not_have_is_not_supported(
     assert answer.status_code == NOT_SUPPORTED[0]
 
 
-@pytest.mark.parametrize("path", ["/", "/nothing", "//files", "/.management/stopSession", "/executionss"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/", "/nothing", "//files", "/.management/stopSession", "/executionss"),
+        *("/python/execute", "/python/uploadFile", "/python/files", "/python/downloadFile"),
+    ],
+)
 def test_an_unknown_path_is_not_found(pool: Pool, session: str, path: str) -> None:
     assert pool.http.post(f"{pool.url}{path}?api-version={FLAT}&identifier={session}").status_code == 404
 
@@ -87,8 +93,8 @@ def test_an_identifier_stands_in_the_query_exactly_once(pool: Pool, query: str) 
 
 
 def test_an_identifier_in_the_body_alone_does_not_count(pool: Pool, session: str) -> None:
-    body = {"properties": {"identifier": session, "pythonCode": "1"}}
-    assert code_of(pool.call("POST", "/python/execute", version=ENVELOPE, json=body)) == VALIDATION
+    body = {"properties": {"identifier": session, "code": "1"}}
+    assert code_of(pool.call("POST", "/code/execute", version=ENVELOPE, json=body)) == VALIDATION
 
 
 @pytest.mark.parametrize(
@@ -100,7 +106,6 @@ def test_an_identifier_in_the_body_alone_does_not_count(pool: Pool, session: str
         ("/executions", {"code": 1}, MISSING),
         ("/code/execute", {"code": "1"}, MISSING),
         ("/code/execute", {"properties": {"pythonCode": "1"}}, MISSING),
-        ("/python/execute", {"properties": {"code": "1"}}, MISSING),
         ("/executions", {"code": "1", "codeInputType": "file"}, VALIDATION),
         ("/executions", {"code": "1", "executionType": "later"}, VALIDATION),
         ("/executions", {"code": "1", "timeoutInSeconds": 0}, VALIDATION),

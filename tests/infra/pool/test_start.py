@@ -12,7 +12,15 @@ from typing import Any
 
 import pytest
 
-from tests.infra.pool.support import NotStartedError, new_name, running_pool, start_process, wait_for
+from tests.infra.pool.support import (
+    NotStartedError,
+    descendants,
+    new_name,
+    running_pool,
+    start_process,
+    wait_for,
+    wait_until_gone,
+)
 
 pytestmark = pytest.mark.stack
 
@@ -35,16 +43,21 @@ def start(tmp_path: Path) -> Iterator[Start]:
         process.communicate(timeout=20)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_it_with_status_0_and_nothing_left(start: Start, number: int) -> None:
+@pytest.mark.parametrize(
+    ("number", "kind"),
+    [(signal.SIGTERM, "python"), (signal.SIGINT, "python"), (signal.SIGTERM, "node"), (signal.SIGTERM, "shell")],
+)
+def test_a_signal_ends_it_with_status_0_and_nothing_left(start: Start, number: int, kind: str) -> None:
     temporary = Path(tempfile.mkdtemp(prefix="pool"))  # the folder of a test has too long a path for sockets
-    process, ready = start(temporary=temporary)
+    process, ready = start(temporary=temporary, kind=kind)
     assert process.stdout is not None
     assert process.stdout.readline().decode() == f"Session pool on {ready['url']}, sandbox: {ready['sandbox']}\n"
     assert list(temporary.iterdir())
+    family = descendants(process.pid)
     process.send_signal(number)
     output, errors = process.communicate(timeout=20)
     assert (process.returncode, output, errors) == (0, b"", b"")
+    wait_until_gone(family)
     temporary.rmdir()  # fails unless it is empty
 
 
@@ -79,20 +92,22 @@ def test_the_next_pool_removes_what_a_killed_one_left(start: Start, tmp_path: Pa
     temporary.rmdir()
 
 
-@pytest.mark.parametrize("sandbox", ["bubblewrap", "unshare", "none"])
-def test_kernels_die_with_a_pool_that_is_killed(start: Start, sandbox: str) -> None:
+@pytest.mark.parametrize(
+    ("sandbox", "kind"),
+    [("bubblewrap", "python"), ("unshare", "python"), ("none", "python"), ("auto", "node"), ("auto", "shell")],
+)
+def test_kernels_die_with_a_pool_that_is_killed(start: Start, sandbox: str, kind: str) -> None:
     try:
-        process, _ = start(sandbox=sandbox)
+        process, _ = start(sandbox=sandbox, kind=kind)
     except NotStartedError as refusal:
+        if sandbox == "auto":
+            raise
         pytest.skip(str(refusal))
-    family = _descendants(process.pid)
+    family = descendants(process.pid)
     assert family
     process.kill()
     process.communicate(timeout=20)
-    deadline = time.monotonic() + 10
-    while any(_runs(member) for member in family) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert [member for member in family if _runs(member)] == []
+    wait_until_gone(family)
 
 
 def test_without_a_sandbox_it_warns_loudly(start: Start) -> None:
@@ -109,6 +124,13 @@ def test_without_a_sandbox_it_warns_loudly(start: Start) -> None:
         ({"sandbox": "castle"}, "TOLLGATE_LOCAL_POOL_SANDBOX='castle'"),
         ({"python": "/nowhere/python"}, "/nowhere/python"),
         ({"python": "/bin/true"}, "/bin/true"),
+        ({"kind": "ruby"}, "TOLLGATE_LOCAL_POOL_KIND='ruby'"),
+        ({"kind": "shell", "python": "/nowhere/python"}, "/nowhere/python"),
+        ({"kind": "node", "node": "/nowhere/node"}, "/nowhere/node"),
+        ({"kind": "node", "node": "/bin/true"}, "no Node.js of version 20"),
+        ({"kind": "custom"}, "TOLLGATE_LOCAL_POOL_CONTAINER=''"),
+        ({"kind": "custom", "container": "'unfinished"}, 'TOLLGATE_LOCAL_POOL_CONTAINER="\'unfinished"'),
+        ({"kind": "custom", "container": "/nowhere/program x"}, "there is no program '/nowhere/program'"),
     ],
 )
 def test_a_setting_that_cannot_be_used_is_named_in_one_line(settings: dict[str, Any], reason: str) -> None:
@@ -138,16 +160,3 @@ def _ends_with(reason: str, process: subprocess.Popen[bytes]) -> None:
     assert errors.decode().startswith("The session pool cannot start: ")
     assert reason in errors.decode()
     assert errors.count(b"\n") == 1
-
-
-def _descendants(process: int) -> set[int]:
-    below = {int(child) for child in Path(f"/proc/{process}/task/{process}/children").read_text().split()}
-    return below.union(*(_descendants(child) for child in below))
-
-
-def _runs(process: int) -> bool:
-    try:
-        status = Path(f"/proc/{process}/stat").read_text()
-    except FileNotFoundError:
-        return False
-    return status.rpartition(")")[2].split()[0] != "Z"
