@@ -130,7 +130,8 @@ async def _serve(handler: Handler, req: func.HttpRequest) -> func.HttpResponse:
 def _convert(req: func.HttpRequest) -> GatewayRequest:
     parts = urlsplit(req.url)  # not `params`, which lacks empty values and repetitions
     headers = {name.lower(): value for name, value in req.headers.items()}
-    scheme = headers.get("x-forwarded-proto", parts.scheme).split(",")[0].strip()
+    forwarded = headers.get("x-forwarded-proto", "").split(",")[0].strip()
+    scheme = forwarded if forwarded in {"http", "https"} else parts.scheme
     return GatewayRequest(
         id=uuid.uuid4().hex,
         method=req.method,

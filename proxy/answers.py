@@ -5,10 +5,11 @@ its JSON; the pool's own refusals are told again without what only the pool shou
 """
 
 import json
+import re
 from dataclasses import dataclass
 from urllib.parse import quote, urlsplit
 
-from proxy import headers
+from proxy import addresses, headers
 from proxy.messages import GatewayResponse, encode_json, json_response
 from proxy.operations import Answer, Dialect, Operation
 
@@ -22,6 +23,9 @@ _INNER_WORDS = (
     "http://",
     "https://",
 )
+_TELLING = re.compile(r"[0-9a-f]{64}|\beyj[\w-]{10}|\d+\.\d+\.\d+\.\d+", re.IGNORECASE)  # identifiers, tokens, machines
+# The end of a link's path that is the pool's own API; what stands before it is the pool's address.
+_LINKED = re.compile(r"/(?:executions(?:/[^/]+)?|files|listSessions|\.management/listSessions)/?\Z", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,15 +64,17 @@ def translate(answer: PoolAnswer, names: Names, operation: Operation) -> Gateway
     """Turn the pool's answer into the tenant's.
 
     Raises:
-        UnusableAnswer: JSON is due, and this is none.
+        UnusableAnswer: JSON is due, and this is none; or it is a redirect, or has a status that is none.
     """
+    if not 200 <= answer.status <= 599:
+        raise UnusableAnswer("no status of an answer")
     if operation.dialect is Dialect.CONTAINER:
         return _translate_container(answer, names)
-    chosen = headers.to_tenant(answer.headers)
-    if "Operation-Location" in chosen:
-        chosen["Operation-Location"] = _translate_link(chosen["Operation-Location"], names)
+    chosen = _to_tenant(answer, names)
     if answer.status >= 400:
         return _retell_refusal(answer, chosen, names)
+    if answer.status >= 300:
+        raise UnusableAnswer("a redirect")
     if operation.name == "sessions.stop":  # a sentence with the pool's own name in it
         stopped = f"Session {names.session_name} in session pool {names.pool_name} stopped."
         return GatewayResponse(status=answer.status, headers=chosen, body=stopped.encode())
@@ -76,8 +82,17 @@ def translate(answer: PoolAnswer, names: Names, operation: Operation) -> Gateway
     if operation.answer is Answer.JSON:
         _require_json(body, chosen.get("Content-Type", ""))
     if operation.answer is not Answer.BYTES:
-        body = _translate_text(body, names)
+        body = _translate_text(_translate_next_link(body, names), names)
     return GatewayResponse(status=answer.status, headers=chosen, body=body)
+
+
+def _to_tenant(answer: PoolAnswer, names: Names) -> dict[str, str]:
+    """Choose the headers that go back, in the tenant's words; a link that leads nowhere of Tollgate's is dropped."""
+    chosen = headers.to_tenant(answer.headers)
+    link = chosen.pop("Operation-Location", None)
+    told = {name: _translate_value(value, names) for name, value in chosen.items()}
+    location = None if link is None else _translate_link(link, names)
+    return told if location is None else {**told, "Operation-Location": location}
 
 
 def _translate_container(answer: PoolAnswer, names: Names) -> GatewayResponse:
@@ -86,12 +101,11 @@ def _translate_container(answer: PoolAnswer, names: Names) -> GatewayResponse:
     if "Location" in chosen and chosen["Location"].startswith("/"):
         chosen["Location"] = f"{urlsplit(names.origin).path}{chosen['Location']}"
     if answer.status >= 400 and _is_front_ends(answer.body):
-        return _retell_refusal(answer, headers.to_tenant(answer.headers), names)
-    content_type = chosen.get("Content-Type", "")
+        return _retell_refusal(answer, _to_tenant(answer, names), names)
+    content_type = chosen.get("Content-Type", "").lower()
     body = answer.body
     if content_type.startswith("text/") or "json" in content_type or "xml" in content_type:
         body = _translate_text(body, names)
-        body = body.replace(urlsplit(names.endpoint).netloc.encode(), urlsplit(names.origin).netloc.encode())
     return GatewayResponse(status=answer.status, headers=chosen, body=body)
 
 
@@ -104,34 +118,34 @@ def _is_front_ends(body: bytes) -> bool:
 
 
 def _require_json(body: bytes, content_type: str) -> None:
-    if "json" not in content_type:
+    if "json" not in content_type.lower():
         raise UnusableAnswer("not JSON by its content type")
     if len(body) > JSON_CHECKED_BYTES_MAX:
         return
     try:
-        json.loads(body)
+        json.loads(body, parse_int=len)  # of any length: a session may compute numbers that Python would not read
     except (ValueError, RecursionError):
         raise UnusableAnswer("not JSON") from None
 
 
 def _translate_text(body: bytes, names: Names) -> bytes:
     """Replace within text: in links the name is percent-encoded, elsewhere it is escaped as JSON strings are."""
-    if b"nextLink" in body:
-        body = _translate_next_link(body, names)
-    if names.pool_identifier.encode() not in body and names.endpoint.encode() not in body:
+    body, identifier = addresses.replace(body, names.endpoint, names.origin), names.pool_identifier.encode()
+    if identifier not in body:
         return body
-    return _translate_value(body.decode(errors="surrogateescape"), names).encode(errors="surrogateescape")
+    body = body.replace(b"identifier=" + identifier, f"identifier={quote(names.session_name, safe='')}".encode())
+    return body.replace(identifier, json.dumps(names.session_name)[1:-1].encode())
 
 
-def _translate_value(text: str, names: Names) -> str:
-    identifier = names.pool_identifier
-    text = text.replace(names.endpoint, names.origin)
-    text = text.replace(f"identifier={identifier}", f"identifier={quote(names.session_name, safe='')}")
-    return text.replace(identifier, json.dumps(names.session_name)[1:-1])
+def _translate_value(value: str, names: Names) -> str:
+    """Replace within the value of a header."""
+    return _translate_text(value.encode(), names).decode()
 
 
 def _translate_next_link(body: bytes, names: Names) -> bytes:
     """Lead the link to the next page, which may name the pool in another way than its endpoint, to Tollgate."""
+    if len(body) > JSON_CHECKED_BYTES_MAX or b"nextLink" not in body:
+        return body
     try:
         document = json.loads(body)
         link = document["nextLink"]
@@ -142,14 +156,18 @@ def _translate_next_link(body: bytes, names: Names) -> bytes:
     return encode_json({**document, "nextLink": _translate_link(link, names)})
 
 
-def _translate_link(link: str, names: Names) -> str:
-    """Lead a link of the pool, absolute or relative, to Tollgate."""
-    parts = urlsplit(link)
-    path = parts.path.removeprefix(urlsplit(names.endpoint).path)
-    query = parts.query.replace(
-        f"identifier={names.pool_identifier}", f"identifier={quote(names.session_name, safe='')}"
-    )
-    return f"{names.origin}/{path.lstrip('/')}" + (f"?{query}" if query else "")
+def _translate_link(link: str, names: Names) -> str | None:
+    """Lead a link of the pool, absolute or relative, to Tollgate; None if it leads to nothing that Tollgate knows."""
+    try:
+        parts = urlsplit(link)
+    except ValueError:
+        return None
+    found = _LINKED.search(parts.path)
+    if found is None:
+        return None
+    query = addresses.replace(parts.query.encode(), names.endpoint, names.origin).decode()
+    query = query.replace(names.pool_identifier, quote(names.session_name, safe=""))
+    return f"{names.origin}{found[0]}" + (f"?{query}" if query else "")
 
 
 def _retell_refusal(answer: PoolAnswer, chosen: dict[str, str], names: Names) -> GatewayResponse:
@@ -162,8 +180,9 @@ def _retell_refusal(answer: PoolAnswer, chosen: dict[str, str], names: Names) ->
     if not (code.isascii() and code.isalnum()):
         code = f"PoolStatus{answer.status}"
     message = message.replace(names.pool_identifier, names.session_name)
-    pool_name = urlsplit(names.endpoint).path.rsplit("/", 1)[-1] or urlsplit(names.endpoint).netloc
-    if not message or any(word in message.lower() for word in (*_INNER_WORDS, pool_name.lower())):
+    pool_name = urlsplit(names.endpoint).path.rpartition("/")[2].lower()
+    inner = [*_INNER_WORDS, addresses.host_of(names.endpoint), *([pool_name] if pool_name else [])]
+    if not message or _TELLING.search(message) or any(word in message.lower() for word in inner):
         message = "The session pool refused the call."
     told = {"code": code, "message": message}
     if isinstance(target, str) and target.isidentifier():

@@ -18,6 +18,7 @@ from proxy.pools import Pool
 from proxy.tenants import Tenant
 from proxy.uploads import check_upload
 
+CODE_BYTES_MAX = 8 * 1024 * 1024  # reading a longer body, which must be JSON, would hold up all other calls
 _PREFIX = re.compile(r"/*pools/+([^/]+)(.*)", re.DOTALL)
 
 
@@ -101,9 +102,10 @@ def check_length(request: GatewayRequest, operation: Operation, body_bytes_max: 
     expected = operation.body in {Body.CODE, Body.FILE}
     if "transfer-encoding" in request.headers or (expected and not length.isdecimal()):
         raise GatewayError(ErrorCode.LENGTH_REQUIRED)
+    bytes_max = min(body_bytes_max, CODE_BYTES_MAX) if operation.body is Body.CODE else body_bytes_max
     announced = int(length) if length.isascii() and length.isdecimal() and len(length) < 20 else 0
-    if max(len(request.body), announced) > body_bytes_max:
-        raise GatewayError(ErrorCode.REQUEST_TOO_LARGE, f"The request body is larger than {body_bytes_max} bytes.")
+    if max(len(request.body), announced) > bytes_max:
+        raise GatewayError(ErrorCode.REQUEST_TOO_LARGE, f"The request body is larger than {bytes_max} bytes.")
 
 
 def understand(request: GatewayRequest, tenant: Tenant, route: Route, found: operations.Match, secret: bytes) -> Call:
@@ -124,6 +126,7 @@ def understand(request: GatewayRequest, tenant: Tenant, route: Route, found: ope
     identifier = identifiers.pool_identifier(secret, tenant.id, pool.name, session_name)
     if operation.body is Body.CODE:
         body = identifiers.rewrite_body(body, operation.dialect, session_name, identifier)
+        sent["content-type"] = "application/json"  # and no other charset or form than the one that was checked
     elif operation.body is Body.FILE:
         sent["content-type"] = check_upload(request.headers.get("content-type", ""), body)
     path = found.pool_path
@@ -131,6 +134,7 @@ def understand(request: GatewayRequest, tenant: Tenant, route: Route, found: ope
     if operation.dialect is Dialect.EARLY:
         path = early_routes.envelope_path(operation.name, query.values.get("filename"))
         pool_query = early_routes.envelope_query(identifier)
+    identifiers.refuse_second_identifier(f"{path}?{pool_query}", operation.names_session)
     endpoint = pool.endpoint_of(identifier)
     return Call(
         id=request.id,

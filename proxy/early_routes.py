@@ -36,9 +36,10 @@ def envelope_path(operation_name: str, filename: str | None) -> str:
     path = _ROUTES[operation_name][1]
     if operation_name != "python.download":
         return path
-    if not filename:
-        raise GatewayError(ErrorCode.VALIDATION_FAILED, "The query parameter 'filename' is missing.", target="filename")
-    return path + quote(filename.removeprefix("/mnt/data/"))
+    name = (filename or "").removeprefix("/mnt/data/")
+    if not name.strip("/"):
+        raise GatewayError(ErrorCode.VALIDATION_FAILED, "The parameter 'filename' names no file.", target="filename")
+    return path + quote(name)
 
 
 def envelope_query(identifier: str) -> str:
@@ -104,7 +105,10 @@ def visible_error(response: GatewayResponse) -> GatewayResponse:
     """Put an error's message also where clients of `python/execute` look for a result."""
     if response.status < 400:
         return response
-    document = json.loads(response.body)
-    message = document["error"]["message"]
-    shown = {**document, "result": message, "stdout": "", "stderr": message}
+    try:
+        document = json.loads(response.body)
+        message = document["error"]["message"]
+        shown = {**document, "result": message, "stdout": "", "stderr": message}
+    except (ValueError, KeyError, TypeError, RecursionError):  # of a container that has such a path, too
+        return response
     return replace(response, body=encode_json(shown))

@@ -6,6 +6,7 @@ turns anything else into a 500. A custom container has headers of its own, so fo
 behind: whatever concerns the connection, proves somebody, or was added by a front end.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -75,26 +76,35 @@ _NOT_TO_CONTAINER = _CONNECTION | frozenset(
         "was-default-hostname",
         "x-api-key",
         "x-identity-header",
-        "x-original-url",
     ]
 )
-_NOT_FROM_CONTAINER = _CONNECTION | frozenset(["set-cookie", "via", "x-ms-session-guid"])
+_NOT_FROM_CONTAINER = _CONNECTION | frozenset(
+    ["ratelimit", "ratelimit-policy", "set-cookie", "via", "x-ms-session-guid"]
+)
 _FRONT_END_PREFIXES = (
     "x-appservice-",
     "x-arr-",
     "x-azure-",
     "x-client-",
+    "x-envoy-",
     "x-forwarded-",
     "x-functions-",
+    "x-http-method",
+    "x-k8se-",
     "x-ms-",
+    "x-original-",
+    "x-rewrite-",
     "x-site-",
     "x-waws-",
 )
 
 
+_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110, section 5.6.2
+
+
 def to_pool(headers: Mapping[str, str]) -> dict[str, str]:
     """Choose the request headers (lower-case names) that go on to the pool."""
-    chosen = {name: headers[name] for name in _TO_POOL if name in headers}
+    chosen = _known(headers)
     # Bodies pass byte for byte, so they must not come compressed; and the pool learns nothing of the tenant's client.
     return {**chosen, "accept-encoding": "identity", "user-agent": "Tollgate"}
 
@@ -109,17 +119,17 @@ def to_container(headers: Mapping[str, str]) -> dict[str, str]:
     passing = {
         name: value
         for name, value in headers.items()
-        if name not in _NOT_TO_CONTAINER and not name.startswith(_FRONT_END_PREFIXES)
+        if name not in _NOT_TO_CONTAINER and not name.startswith(_FRONT_END_PREFIXES) and _is_sendable(value)
     }
-    kept = {name: headers[name] for name in _TO_POOL if name in headers}
-    return {**passing, **kept, "accept-encoding": "identity", "user-agent": "Tollgate"}
+    return {**passing, **_known(headers), "accept-encoding": "identity", "user-agent": "Tollgate"}
 
 
 def from_container(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
     """Choose a custom container's response headers that go back; the first of a name that is repeated."""
     chosen: dict[str, str] = {}
     for name, value in headers:
-        if name.lower() not in _NOT_FROM_CONTAINER and not name.lower().startswith("tollgate-"):
+        kept = name.lower() not in _NOT_FROM_CONTAINER and not name.lower().startswith("tollgate-")
+        if kept and _NAME.fullmatch(name) is not None:
             chosen.setdefault(_TO_TENANT.get(name.lower(), name.title()), _printable(value))
     return chosen
 
@@ -171,6 +181,15 @@ def of_limits(granularity: Granularity, quota: Quota, standing: Standing | None,
         policies.append(f'"sessions";q={quota.sessions};qu="concurrent-sessions"')
         limits.append(f'"sessions";r={max(0, quota.sessions - taken)}')
     return {"RateLimit-Policy": ", ".join(policies), "RateLimit": ", ".join(limits)} if policies else {}
+
+
+def _known(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name: headers[name] for name in _TO_POOL if name in headers and _is_sendable(headers[name])}
+
+
+def _is_sendable(value: str) -> bool:
+    """Say whether the client can send a header's value; the call would fail with any other, once it is charged."""
+    return value.isascii() and value.isprintable()
 
 
 def _printable(value: str) -> str:

@@ -19,15 +19,18 @@ from typing import Any
 from urllib.parse import quote, unquote_to_bytes
 
 from proxy.errors import ErrorCode, GatewayError
-from proxy.file_paths import FilePath, refuse_climbing
+from proxy.file_paths import FilePath, forms, refuse_climbing
 from proxy.operations import API_VERSIONS, Body, Dialect, Operation
 from proxy.tenants import DEFAULT_POOL
 
 SESSION_NAME_LENGTH_MAX = 128
 _IDENTIFIER_FIELDS = frozenset({"identifier", "sessionid"})
-_NAME_IN_JSON = re.compile(rb'("(?:identifier|sessionid)"\s*:\s*)"(?:[^"\\]|\\.)*"', re.IGNORECASE)
+# Possessive: with a way back for each character, a long text would take more memory than there is.
+_NAME_IN_JSON = re.compile(rb'("(?:identifier|sessionid)"\s*+:\s*+)"(?:[^"\\]|\\.)*+"', re.IGNORECASE)
 _CODE_FIELDS = ("code", "shellCommand")
 _PATHS = ("path", "filename")
+_PARAMETER_ENDS = re.compile(r"[?&;#]")
+TARGET_LENGTH_MAX = 16_384  # of path and query; front ends take 8,192 characters
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
@@ -115,7 +118,7 @@ def _read_container_query(raw: str) -> SessionQuery:
     for part, name, value in _parameters(raw):
         if name == "identifier":
             names.append(value)
-        elif "".join(filter(str.isalnum, name)).casefold() == "identifier":
+        elif _is_identifier(name):
             raise _invalid("The query parameter 'identifier' is misspelt.", "identifier")
         else:
             others.append((name, part))
@@ -124,8 +127,31 @@ def _read_container_query(raw: str) -> SessionQuery:
     return SessionQuery(_checked_name(names[0] if names else None), others=tuple(others))
 
 
+def refuse_second_identifier(target: str, names: int) -> None:
+    """Refuse a call whose path and query, however they are read, could name a session besides the one that they name.
+
+    A front end may decode once more, take `;` for a separator, or overlook case.
+
+    Raises:
+        GatewayError: `SessionRequestValidationFailed`; for a path and query that are too long, too.
+    """
+    if len(target) > TARGET_LENGTH_MAX:
+        raise _invalid(f"Path and query are longer than {TARGET_LENGTH_MAX} characters.", "path")
+    for form in forms(target):
+        pairs = (part.partition("=") for part in _PARAMETER_ENDS.split(form)[1:])
+        if sum(bool(equals) and _is_identifier(name) for name, equals, _ in pairs) > names:
+            raise _invalid("The path or the query could be read as naming two sessions.", "identifier")
+
+
+def _is_identifier(name: str) -> bool:
+    """Say whether a lenient server might take this for the parameter `identifier`."""
+    return any("".join(filter(str.isalnum, form)).casefold() == "identifier" for form in forms(name))
+
+
 def _parameters(raw: str) -> list[tuple[str, str, str]]:
     """Split a query into its parameters: as they came, and name and value decoded."""
+    if not raw.isprintable():
+        raise _invalid("The query holds characters that cannot be printed.", "query")
     parts = [part for part in raw.split("&") if part]
     pairs = [(part, *part.partition("=")[::2]) for part in parts]
     return [(part, _decode(name, "query"), _decode(value, name)) for part, name, value in pairs]
@@ -158,10 +184,8 @@ def rewrite_body(body: bytes, dialect: Dialect, session_name: str, identifier: s
             `SessionPropertiesMissing` if it has the other dialect's shape (clients then try that one).
     """
     document = _read_object(body)
-    fields = _code_fields(document, dialect)
-    parts = (document,) if fields is document else (document, fields)
-    found = [_replace_names(part, session_name, identifier) for part in parts]
-    if not any(found):
+    _check_code(document, dialect)
+    if not _replace_names(document, session_name, identifier):
         return body
     rewritten = _NAME_IN_JSON.sub(rb'\g<1>"' + identifier.encode() + b'"', body)
     # A name that is written in an unusual way, or that stands elsewhere too, is not worth keeping the bytes for.
@@ -178,9 +202,11 @@ def _read_object(body: bytes) -> dict[str, Any]:
     return document
 
 
-def _code_fields(document: dict[str, Any], dialect: Dialect) -> dict[str, Any]:
-    """Return the object in which the code stands, in this dialect."""
+def _check_code(document: dict[str, Any], dialect: Dialect) -> None:
+    """Refuse a body in which the code does not stand where this dialect has it."""
     wrapped = "properties" in document
+    if sum(name.casefold() == "properties" for name in document) > wrapped:
+        raise _invalid("'properties' is misspelt, or stands in the body twice.", "properties")
     if wrapped != (dialect is not Dialect.FLAT):
         if not wrapped and not any(name in document for name in _CODE_FIELDS):
             raise _invalid("The body lacks the code to run.", "properties.code")
@@ -191,16 +217,24 @@ def _code_fields(document: dict[str, Any], dialect: Dialect) -> dict[str, Any]:
         raise _invalid("'properties' is not a JSON object.", "properties")
     if not any(isinstance(fields.get(name), str) for name in _CODE_FIELDS):
         raise _invalid("The body lacks the code to run.", "properties.code" if wrapped else "code")
-    return fields
 
 
-def _replace_names(fields: dict[str, Any], session_name: str, identifier: str) -> bool:
-    names = [name for name in fields if name.casefold() in _IDENTIFIER_FIELDS]
-    for name in names:
-        if fields[name] != session_name:
-            raise _invalid("The body names another session than the query.", "identifier")
-        fields[name] = identifier
-    return bool(names)
+def _replace_names(document: dict[str, Any], session_name: str, identifier: str) -> bool:
+    """Replace the name at any depth, since nobody says at which the pool looks; say whether it was there."""
+    found, waiting = False, [document]
+    while waiting:
+        value: Any = waiting.pop()
+        if isinstance(value, list):
+            waiting += value
+        elif isinstance(value, dict):
+            for name in value:
+                if name.casefold() in _IDENTIFIER_FIELDS:
+                    if value[name] != session_name:
+                        raise _invalid("The body names another session than the query.", "identifier")
+                    value[name] = identifier
+                    found = True
+            waiting += value.values()
+    return found
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

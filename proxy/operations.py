@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from proxy.errors import ErrorCode, GatewayError
-from proxy.file_paths import FilePath, read_file_path, refuse_climbing
+from proxy.file_paths import FilePath, forms, read_file_path, refuse_climbing, segments
 from proxy.pools import PoolKind
 from proxy.tenants import Scope
 
@@ -181,6 +181,10 @@ CONTAINER = _row(
 )  # every method and path that is not the pool's own
 
 
+# They are for proxies, and a server that answers TRACE tells what it was sent: Tollgate's token, for one.
+_NEVER_FORWARDED = frozenset({"CONNECT", "TRACE"})
+
+
 @dataclass(frozen=True, slots=True)
 class Match:
     """A call's row, its path as the pool is to see it, and the file that the path names where it names one."""
@@ -196,21 +200,28 @@ def match(method: str, path: str, kind: PoolKind) -> Match:
     Raises:
         GatewayError: `OperationNotFound`; `SessionRequestValidationFailed` for a path that tries to climb.
     """
-    segments = tuple(part for part in path.split("/") if part)
-    if kind is PoolKind.CUSTOM and segments[:1] != (".management",):
+    parts = tuple(part for part in path.split("/") if part)
+    if kind is PoolKind.CUSTOM and parts[:1] != (".management",):
         refuse_climbing(path, "path")
+        if method in _NEVER_FORWARDED or path[:1] not in {"", "/"} or _may_manage(path):
+            raise GatewayError(ErrorCode.OPERATION_NOT_FOUND, "There is no such operation; check method and path.")
         return Match(CONTAINER, path)
     table = _MANAGEMENT if kind is PoolKind.CUSTOM else _BY_METHOD.get(method, ())
     for operation in table:
-        if operation.method == method and _fits(operation.path, segments):
+        if operation.method == method and _fits(operation.path, parts):
             refuse_climbing(path, "path")
-            return _match(operation, path, segments)
+            return _match(operation, path, parts)
     raise GatewayError(ErrorCode.OPERATION_NOT_FOUND, "There is no such operation; check method and path.")
 
 
 _BY_METHOD: Mapping[str, tuple[Operation, ...]] = {
     method: tuple(row for row in OPERATIONS if row.method == method) for method in ("GET", "POST", "DELETE")
 }
+
+
+def _may_manage(path: str) -> bool:
+    """Say whether a lenient front end could take a path for a call on the pool itself, such as the list of sessions."""
+    return any(part.rstrip(".").casefold() == ".management" for form in forms(path) for part in segments(form))
 
 
 def _fits(pattern: tuple[str, ...], segments: tuple[str, ...]) -> bool:

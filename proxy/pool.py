@@ -123,13 +123,16 @@ class SessionPoolClient:
             return NotSent(f"no token for the pool: {error}")
         authorization = {} if token is None else {"authorization": f"Bearer {token}"}
         length = {"content-length": str(len(call.body))} if call.body else {}
-        request = httpx.Request(
-            call.method,
-            _url(f"{call.endpoint}{call.path}?{call.query}" if call.query else f"{call.endpoint}{call.path}"),
-            headers={**call.headers, **authorization, **length},
-            content=call.body if len(call.body) <= PIECE_BYTES else _pieces(call.body),
-            extensions=self._extensions,
-        )
+        try:
+            request = httpx.Request(
+                call.method,
+                _url(f"{call.endpoint}{call.path}?{call.query}" if call.query else f"{call.endpoint}{call.path}"),
+                headers={**call.headers, **authorization, **length},
+                content=call.body if len(call.body) <= PIECE_BYTES else _pieces(call.body),
+                extensions=self._extensions,
+            )
+        except (httpx.InvalidURL, UnicodeError) as error:  # what was let through cannot be sent after all
+            return NotSent(type(error).__name__)
         try:
             async with asyncio.timeout(self._timeout_seconds):
                 response = await self._transport.handle_async_request(request)
@@ -144,7 +147,7 @@ class SessionPoolClient:
         except (httpx.HTTPError, aiohttp.ClientError, OSError) as error:  # the transport lets some of aiohttp's through
             reason = type(error.__cause__ or error).__name__
             return NotSent(reason) if was_never_sent(error) else NoAnswer(reason)
-        answer = PoolAnswer(status=response.status_code, headers=tuple(response.headers.multi_items()), body=body)
+        answer = _without(token, response, body)
         if answer.status == 401 and call.effect is not Effect.PASSES:
             self._tokens.forget()
         return outcome_of(answer, call.effect)
@@ -152,6 +155,15 @@ class SessionPoolClient:
     async def aclose(self) -> None:
         """Close the connections."""
         await self._transport.aclose()
+
+
+def _without(token: str | None, response: httpx.Response, body: bytes) -> PoolAnswer:
+    """Take the token out of the answer: whether the pool shows it to containers is not known, and some tell it back."""
+    headers = tuple(response.headers.multi_items())
+    if token is not None:
+        headers = tuple((name, value.replace(token, "")) for name, value in headers)
+        body = body.replace(token.encode(), b"")
+    return PoolAnswer(status=response.status_code, headers=headers, body=body)
 
 
 class AnswerTooLarge(Exception):  # noqa: N818

@@ -98,7 +98,7 @@ def read_page(body: bytes, skip: int) -> tuple[list[HeldSession], int | None] | 
         listed = document["value"] if "value" in document else document["sessions"]
         sessions = [_session(value) for value in listed]
         following = _skip(document.get("nextLink"))
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError):
         return None
     return sessions, following if following is not None and following > skip else None
 
@@ -118,7 +118,7 @@ def _instant(text: Any) -> datetime | None:
     if text is None:
         return None
     at = datetime.fromisoformat(text)
-    return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
+    return at.astimezone(UTC) if at.tzinfo is not None else at.replace(tzinfo=UTC)
 
 
 def _skip(link: str | None) -> int | None:

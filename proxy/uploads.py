@@ -16,9 +16,12 @@ _PART_HEADERS_MAX = 16_384
 _PARTS_MAX = 100
 _BOUNDARY = re.compile(r"""[0-9A-Za-z'()+_,\-./:=? ]{0,69}[0-9A-Za-z'()+_,\-./:=?]""")
 _BOUNDARY_IN_HEADER = re.compile(r';\s*boundary=(?:"([^"]+)"|([^;\s]+))', re.IGNORECASE)
-_NAME = re.compile(rb'[;\s]name="?file"?(?:[;\s]|$)', re.IGNORECASE)
-_FILENAME = re.compile(rb';\s*filename="((?:[^"\\]|\\.)*)"|;\s*filename=([^";\s]+)', re.IGNORECASE)
-_FILENAME_EXTENDED = re.compile(rb";\s*filename\*=", re.IGNORECASE)
+_PLAIN = re.compile(r'multipart/form-data; *boundary=("[^"]+"|[^";\s]+)', re.IGNORECASE)
+_NAME = re.compile(rb'[;\s]name="?([^";\s]*)', re.IGNORECASE)
+_FILENAME = re.compile(
+    rb""";\s*filename=(?:"((?:[^"\\]|\\.)*)"|([^";\s]+))|;\s*filename\*=(?:[\w-]*'[\w-]*')?([^;\s]+)""", re.IGNORECASE
+)
+_SESSION_FIELDS = frozenset({b"identifier", b"sessionid"})
 
 
 def check_upload(content_type: str, body: bytes) -> str:
@@ -35,10 +38,13 @@ def check_upload(content_type: str, body: bytes) -> str:
         raise _invalid("The form's boundary does not stand in the body.")
     if b"\r\n" + delimiter + b"--" not in body[-_PART_HEADERS_MAX - len(delimiter) :]:
         raise _invalid("The form is cut off: its last boundary is missing.")
-    if not any(_is_file(headers) for headers in _part_headers(body, delimiter)):
+    parts = _part_headers(body, delimiter)
+    # Readers differ in what ends a line: whichever boundary one of them could find has been found here too.
+    if body.count(b"\n" + delimiter) + body.startswith(delimiter) != len(parts) + 1:
+        raise _invalid("The form's boundary stands within a part, or after its end.")
+    if not sum(_is_file(headers) for headers in parts):  # and not `any`, which would leave the rest unchecked
         raise _invalid("The form has no field 'file' with a file name.")
-    declared = content_type.partition(";")[0].strip().lower()
-    if declared == "multipart/form-data" and _BOUNDARY_IN_HEADER.search(content_type):
+    if _PLAIN.fullmatch(content_type) is not None:
         return content_type
     return f'multipart/form-data; boundary="{boundary}"'
 
@@ -72,18 +78,23 @@ def _part_headers(body: bytes, delimiter: bytes) -> list[bytes]:
 
 
 def _is_file(headers: bytes) -> bool:
-    """Say whether a part is a file for the session; a file name that climbs is refused."""
-    for line in headers.split(b"\r\n"):
-        name, _, value = line.partition(b":")
-        if name.strip().lower() != b"content-disposition":
+    """Say whether a part is a file for the session; file names that climb are refused, and fields naming a session."""
+    lines = headers.split(b"\r\n")
+    if headers.count(b"\n") != len(lines) - 1 or any(line[:1] in {b" ", b"\t"} for line in lines):
+        raise _invalid("The headers of the form's parts cannot be read.")
+    found = False
+    for line in lines:
+        header, _, value = line.partition(b":")
+        if header.strip().lower() != b"content-disposition":
             continue
-        found = _FILENAME.search(value)
-        if found is not None:
-            filename = found[1] if found[1] is not None else found[2]
-            refuse_climbing(filename.decode(errors="replace"), "filename")
-        named = found is not None and bool(found[1] or found[2])
-        return _NAME.search(value) is not None and (named or _FILENAME_EXTENDED.search(value) is not None)
-    return False
+        fields = {name.lower() for name in _NAME.findall(value)}
+        if not _SESSION_FIELDS.isdisjoint(fields):
+            raise _invalid("The form names a session; the query does.")
+        names = [b"".join(groups) for groups in _FILENAME.findall(value)]
+        for name in names:
+            refuse_climbing(name.decode(errors="replace"), "filename")
+        found = found or (b"file" in fields and any(names))
+    return found
 
 
 def _invalid(message: str) -> GatewayError:
