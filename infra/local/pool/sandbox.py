@@ -184,7 +184,10 @@ exec "$@"
 
 @dataclass(frozen=True, slots=True)
 class Unconfined:
-    """Confines nothing: the code can read and do what the pool's own user can."""
+    """Confines nothing: the code can read and do what the pool's own user can.
+
+    What it starts in a process group of its own, as a shell session does with its commands, outlives it.
+    """
 
     limits: Limits
     name: str = "none"

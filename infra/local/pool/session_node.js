@@ -5,7 +5,6 @@
 // does not come back, be it after an `await`, so that the session goes on with its variables.
 "use strict";
 
-const fs = require("node:fs");
 const inspector = require("node:inspector");
 const { createRequire } = require("node:module");
 const { Socket } = require("node:net");
@@ -58,6 +57,10 @@ class Evaluator {
     process.on("uncaughtException", (error) => {
       this.raised?.push(explain(error));
     });
+    // Without waiting, what a fast loop prints would pile up in memory.
+    for (const stream of [process.stdout, process.stderr]) {
+      stream._handle?.setBlocking?.(true);
+    }
     const require = createRequire(`${process.cwd()}/`);
     const module = { exports: {} };
     Object.assign(globalThis, { require, module, exports: module.exports });

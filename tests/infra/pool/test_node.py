@@ -149,6 +149,12 @@ def test_code_that_takes_too_long_is_terminated_and_its_variables_stay(node: Poo
     assert node.value("stays", shared) == 1
 
 
+def test_output_without_end_fills_no_memory_and_ends_with_the_timeout(node: Pool, shared: str) -> None:
+    result = node.run("for (;;) console.log('x'.repeat(1000))", shared, timeoutInSeconds=1)["result"]
+    assert (len(result["stdout"]), result["stderr"]) == (4096, TIMED_OUT)
+    assert node.value("process.memoryUsage().rss < 300e6", shared) is True
+
+
 def test_code_that_cannot_be_terminated_costs_the_session_its_variables_but_not_its_files(
     node: Pool, session: str
 ) -> None:

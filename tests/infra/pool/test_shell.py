@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -158,6 +159,17 @@ def test_killing_everything_aborts_the_command_and_keeps_the_files(pool: Pool, s
     resource = pool.shell("kill -9 -1", session)
     assert (resource["status"], resource["result"]["stderr"]) == ("Failed", "Execution aborted")
     assert pool.shell("cat f", session)["result"]["stdout"] == "kept\n"
+
+
+def test_deleting_a_session_ends_its_command(pool: Pool, session: str) -> None:
+    pool.shell("true", session)
+    with ThreadPoolExecutor(1) as thread:
+        running = thread.submit(pool.shell, "echo begun; sleep 60", session)
+        time.sleep(0.3)
+        assert pool.call("DELETE", "/session", session).status_code == 204
+        resource = running.result(timeout=5)
+    assert (resource["status"], resource["result"]["stderr"]) == ("Failed", "Execution aborted")
+    assert pool.call("GET", "/files", session).json() == {"value": []}
 
 
 def test_an_asynchronous_command_is_there_to_be_read(pool: Pool, shared: str) -> None:
