@@ -56,6 +56,10 @@ class Names:
     pool_name: str
 
 
+# Numbers of any length: a session may compute some that Python would not read.
+_JSON = json.JSONDecoder(parse_int=len)
+
+
 class UnusableAnswer(Exception):  # noqa: N818 -- named after what the caller is left with
     """The pool's answer is not what it answers such calls with; the text, for people, says nothing of what it is."""
 
@@ -123,7 +127,7 @@ def _require_json(body: bytes, content_type: str) -> None:
     if len(body) > JSON_CHECKED_BYTES_MAX:
         return
     try:
-        json.loads(body, parse_int=len)  # of any length: a session may compute numbers that Python would not read
+        _JSON.decode(body.decode("utf-8-sig"))
     except (ValueError, RecursionError):
         raise UnusableAnswer("not JSON") from None
 

@@ -99,7 +99,7 @@ def check_length(request: GatewayRequest, operation: Operation, body_bytes_max: 
         GatewayError: `LengthRequired`, `RequestTooLarge`.
     """
     length = request.headers.get("content-length", "")
-    expected = operation.body in {Body.CODE, Body.FILE}
+    expected = operation.body in (Body.CODE, Body.FILE)
     if "transfer-encoding" in request.headers or (expected and not length.isdecimal()):
         raise GatewayError(ErrorCode.LENGTH_REQUIRED)
     bytes_max = min(body_bytes_max, CODE_BYTES_MAX) if operation.body is Body.CODE else body_bytes_max

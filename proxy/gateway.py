@@ -103,7 +103,7 @@ class Gateway:
 
         if call.operation.effect is Effect.LISTS:
             return await self._sessions.answer(call)
-        if call.operation.effect in {Effect.OBSERVES, Effect.ENDS, Effect.DESCRIBES}:
+        if call.operation.effect in (Effect.OBSERVES, Effect.ENDS, Effect.DESCRIBES):
             return await self._look_or_end(call)
 
         admission = await self._admit(call)

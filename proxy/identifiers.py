@@ -194,9 +194,9 @@ def rewrite_body(body: bytes, dialect: Dialect, session_name: str, identifier: s
 
 def _read_object(body: bytes) -> dict[str, Any]:
     try:
-        document = json.loads(body, object_pairs_hook=_object)
+        document = _JSON.decode(body.decode("utf-8-sig"))  # RFC 8259, section 8.1: nothing but UTF-8
     except (ValueError, RecursionError):
-        raise _invalid("The body is not JSON, or has a field twice.", "body") from None
+        raise _invalid("The body is not JSON in UTF-8, or has a field twice.", "body") from None
     if not isinstance(document, dict):
         raise _invalid("The body is not a JSON object.", "body")
     return document
@@ -242,6 +242,9 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(document) != len(pairs):
         raise ValueError("a field stands twice")
     return document
+
+
+_JSON = json.JSONDecoder(object_pairs_hook=_object)
 
 
 def _checked_name(name: str | None) -> str:

@@ -95,7 +95,7 @@ class Operation:
     @property
     def names_session(self) -> bool:
         """Whether the call is about one session, which it has to name."""
-        return self.effect not in {Effect.LISTS, Effect.DESCRIBES}
+        return self.effect not in (Effect.LISTS, Effect.DESCRIBES)
 
 
 _FLAT_FILE = frozenset({"path"})

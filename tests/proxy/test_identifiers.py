@@ -133,6 +133,7 @@ def test_a_body_that_names_another_session_is_refused() -> None:
         b'{"code": "1", "code": "2"}',
         b'{"code": "1", "identifier": "abcd", "identifier": "victim"}',
         b"\xff\xfe{",
+        '{"code": "1"}'.encode("utf-16"),
         b"[" * 100_000,
     ],
 )
@@ -215,7 +216,6 @@ def test_a_name_that_is_written_in_an_unusual_way_is_replaced_all_the_same() -> 
     for text in (
         rb'{"code": "1", "\u0069dentifier": "abcd"}',
         rb'{"code": "1", "identifier": "\u0061bcd"}',
-        '{"code": "1", "identifier": "abcd"}'.encode("utf-16"),
         b'{"code": "1", "identifier": "abcd", "more": {"identifier": "abcd"}}',
     ):
         rewritten = json.loads(rewrite_body(text, Dialect.FLAT, "abcd", "x-1"))
