@@ -6,6 +6,7 @@ import itertools
 import os
 import signal
 import time
+import uuid
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,8 +14,10 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from azure.data.tables import TableServiceClient
 
 from infra.local.claims import free_port
+from infra.local.storage import connection_string
 from metering.clock import utc_now
 from tests.running import Running, running_module
 from tests.stack.aside import running_aside
@@ -51,11 +54,19 @@ class Storage:
         return self.ending.enter_context(running_module("infra.local.storage", self.folder, *options))
 
     async def saved(self) -> None:
-        """Wait until everything that was written before now is in the folder."""
+        """Wait until everything that was written before now is in the folder.
+
+        What has not changed since the last time is not saved again, so something is changed that nobody needs.
+        """
         since = utc_now().timestamp()
+        await asyncio.to_thread(self._change_something)
         async with asyncio.timeout(SAVING_SECONDS):
             while max(path.stat().st_mtime for path in (self.folder / "data").glob("*.json")) < since:
                 await asyncio.sleep(0.2)
+
+    def _change_something(self) -> None:
+        with TableServiceClient.from_connection_string(connection_string(self.port)) as service:
+            service.create_table(f"Saved{uuid.uuid4().hex}")
 
 
 @dataclass
