@@ -6,7 +6,7 @@ Rules of this file: strict models, nothing extra; a refusal names the field and 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Any
 from urllib.parse import parse_qsl
@@ -38,7 +38,10 @@ def _instant(value: Any) -> Any:
         return value
     if _RFC3339.fullmatch(value) is None:
         raise ValueError("must be an RFC 3339 instant with an offset, such as 2027-01-31T12:00:00Z")
-    return datetime.fromisoformat(value.upper())
+    try:
+        return datetime.fromisoformat(value.upper()).astimezone(UTC)
+    except OverflowError:
+        raise ValueError("must be an instant of the years 1 to 9999 in UTC") from None
 
 
 def _pool_name(name: str) -> str:

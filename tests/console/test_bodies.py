@@ -81,6 +81,7 @@ def test_minutes_are_exactly_what_was_written(text: str, minutes: str) -> None:
         (ExpiryBody, '{"expires_at": "2027-01-31T12:00:00"}', "expires_at"),
         (ExpiryBody, '{"expires_at": "2027-02-31T12:00:00Z"}', "expires_at"),
         (ExpiryBody, '{"expires_at": "1900000000"}', "expires_at"),
+        (ExpiryBody, '{"expires_at": "9999-12-31T23:59:59-14:00"}', "expires_at"),
         (ExpiryBody, '{"expires_at": 1900000000}', "expires_at"),
         (AdjustmentBody, '{"minutes": 5}', "reason"),
         (AdjustmentBody, '{"minutes": 5, "reason": ""}', "reason"),

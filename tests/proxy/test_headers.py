@@ -36,6 +36,12 @@ def test_no_header_of_the_caller_reaches_the_pool_unless_it_is_on_the_list(name:
     assert "tg_key" not in crossed.values()
 
 
+@pytest.mark.parametrize("value", ["é", "a\x00", "a\r\nb: c", "\x7f"])
+def test_a_value_that_cannot_be_sent_is_left_behind(value: str) -> None:
+    for choose in (headers.to_pool, headers.to_container):
+        assert value not in choose({"operation-id": value, "x-own": value, "accept": value}).values()
+
+
 def test_what_an_execution_needs_reaches_the_pool() -> None:
     given_headers = {"content-type": "application/json", "operation-id": "op", "cookie": "c", "host": "h"}
 

@@ -48,7 +48,7 @@ def read_execution(body: bytes, shape: BodyShape, *, version: ApiVersion, longes
     """
     fields = _fields(body, shape)
     code = fields.get(shape.code_field)
-    if not isinstance(code, str):
+    if not isinstance(code, str) or not _is_text(code):
         raise PoolError(Problem.PROPERTIES_MISSING, f"'{shape.code_field}' is required but was not provided.")
     input_type = _choice(fields, "codeInputType", _INPUT_TYPES)
     execution_type = _choice(fields, "executionType", _EXECUTION_TYPES)
@@ -93,6 +93,11 @@ def _count(fields: dict[str, Any], name: str) -> int | None:
     if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
         raise PoolError(Problem.VALIDATION, f"'{name}' must be a whole number, at least 1.", target=name)
     return value
+
+
+def _is_text(code: str) -> bool:
+    """Say whether this can be written as UTF-8: half a surrogate pair cannot, and JSON may hold one."""
+    return not any("\ud800" <= character <= "\udfff" for character in code)
 
 
 def _decoded(code: str, shape: BodyShape) -> str:

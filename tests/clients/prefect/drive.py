@@ -7,6 +7,7 @@ Runs in the client's own environment, which holds nothing of Tollgate.
 import asyncio
 import importlib.metadata
 import os
+import shlex
 import socket
 import sys
 import threading
@@ -178,7 +179,7 @@ async def deploy() -> None:
     async with ACASessionsWorker(WORK_POOL) as worker:
         await worker.sync_with_backend()
     flow = await Flow.from_source(source=str(FOLDER), entrypoint="flows.py:hello")
-    variables = {"command": f"{sys.executable} -m prefect flow-run execute", "poll_interval_seconds": 1}
+    variables = {"command": f"{shlex.quote(sys.executable)} -m prefect flow-run execute", "poll_interval_seconds": 1}
     await flow.deploy(name="hello", work_pool_name=WORK_POOL, job_variables=variables, print_next_steps=False)
 
 
