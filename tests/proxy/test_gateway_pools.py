@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from proxy.pool import Answered, PoolOutcome, Refused
+from proxy.pool import Answered, NoAnswer, PoolOutcome, Refused
 from tests.support.gates import CONTAINER_ENDPOINT, ENDPOINT, SHELL_ENDPOINT, Gate, answered, error_of
 from tests.support.memory_store import Fault
 
@@ -218,6 +218,18 @@ async def test_an_answer_that_is_not_json_is_told_apart_and_stays_charged() -> N
     assert (refused.status, error_of(refused)["code"]) == (502, "PoolAnswerInvalid")
     assert b"10.0.0.1" not in refused.body
     assert refused.headers["Tollgate-Charged-Minutes"] == "5"
+    assert await gate.balance() == 1
+
+
+async def test_an_answer_that_is_too_large_is_told_apart_and_stays_charged() -> None:
+    gate = Gate()
+    gate.pool.outcome = NoAnswer("the answer is too large", too_large=True)
+
+    refused = await gate.call()
+
+    assert (refused.status, error_of(refused)["code"]) == (422, "AnswerTooLarge")
+    assert refused.headers["Tollgate-Charged-Minutes"] == "5"
+    assert "Retry-After" not in refused.headers  # it would be as large again
     assert await gate.balance() == 1
 
 
