@@ -56,12 +56,19 @@ class Names:
     pool_name: str
 
 
+# Both spellings have been seen.
+_NO_SESSION = (b'"SessionWithIdentifierNotFound"', b'"SessionNotFound"')
 # Numbers of any length: a session may compute some that Python would not read.
 _JSON = json.JSONDecoder(parse_int=len)
 
 
 class UnusableAnswer(Exception):  # noqa: N818 -- named after what the caller is left with
     """The pool's answer is not what it answers such calls with; the text, for people, says nothing of what it is."""
+
+
+def says_no_session(answer: PoolAnswer) -> bool:
+    """Say whether the pool says that it holds no such session, and not that it refuses the question."""
+    return answer.status in {400, 404} and any(code in answer.body[:4096] for code in _NO_SESSION)
 
 
 def translate(answer: PoolAnswer, names: Names, operation: Operation) -> GatewayResponse:

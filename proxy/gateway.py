@@ -170,7 +170,10 @@ class Gateway:
         if outcome.answer.status not in _DOUBTFUL:
             return outcome
         held = await self._pool.send(calls.look_at_session(call))
-        if isinstance(held, Refused) or (isinstance(held, Answered) and held.answer.status in {400, 404}):
+        if not isinstance(held, Answered | Refused):
+            return outcome
+        shut_out = held.answer.status == outcome.answer.status and held.answer.status in {401, 403}
+        if shut_out or answers.says_no_session(held.answer):
             return Refused(outcome.answer, busy=outcome.answer.status == 429)
         return outcome
 

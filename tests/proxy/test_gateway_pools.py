@@ -140,6 +140,24 @@ async def test_a_refusal_that_left_no_session_behind_is_taken_back(status: int, 
     assert gate.pool.calls[1].query.startswith(f"identifier={gate.identifier(pool='agents')}&")
 
 
+@pytest.mark.parametrize(
+    "look",
+    [
+        Answered(answered(400, {"error": {"code": "SessionRequestNotSupported"}})),
+        Answered(answered(404, {"error": {"code": "EndpointNotFound"}})),
+        Refused(answered(403)),
+        Refused(answered(429), busy=True),
+    ],
+)
+async def test_a_pool_that_does_not_say_whether_it_holds_the_session_gives_nothing_back(look: PoolOutcome) -> None:
+    gate = Gate(minutes=60)
+    gate.pool.outcome = Answered(answered(404, {"error": "mine"}))
+    gate.pool.by_path[LOOK] = look
+
+    assert (await container(gate)).headers["Tollgate-Charged-Minutes"] == "5"
+    assert await gate.balance() == 1
+
+
 async def test_no_answer_of_a_container_takes_back_what_an_earlier_call_paid() -> None:
     gate = Gate(minutes=60)
     await container(gate)
