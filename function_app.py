@@ -14,8 +14,10 @@ import azure.functions as func
 
 from console.openapi.document import describe
 from console.wiring import build_apis
+from proxy.alerting import AlertDelivery
 from proxy.answering import Handler, answer
 from proxy.bootstrap import build
+from proxy.capacity import CapacityWatch
 from proxy.housekeeping import Housekeeping
 from proxy.messages import GatewayRequest
 from proxy.settings import Settings, read_settings
@@ -38,13 +40,15 @@ class Surfaces:
     mcp: Handler
     health: Handler
     housekeeping: Housekeeping
+    capacity: CapacityWatch
+    alert_delivery: AlertDelivery
 
 
 @functools.cache
 def surfaces() -> Surfaces:
     """Build the handlers at the first call: their connections belong to the event loop that serves."""
     parts = build(settings)
-    operator, tenant = build_apis(parts.ledger, pool_sessions=parts.pool_sessions)
+    operator, tenant = build_apis(parts.ledger, pool_sessions=parts.pool_sessions, sessions=parts)
     return Surfaces(
         pool=parts.gateway.handle,
         operator=operator.handle,
@@ -53,6 +57,8 @@ def surfaces() -> Surfaces:
         mcp=parts.mcp.handle,
         health=parts.health.handle,
         housekeeping=parts.housekeeping,
+        capacity=parts.capacity,
+        alert_delivery=parts.ledger.alert_delivery,
     )
 
 
@@ -110,6 +116,14 @@ async def mcp_of_pool(req: func.HttpRequest) -> func.HttpResponse:
 async def housekeeping(timer: func.TimerRequest) -> None:  # noqa: ARG001 -- bound by its name
     """Remove expired windows, every five minutes; no call ever waits for it."""
     await surfaces().housekeeping.run()
+
+
+@app.function_name("alerts")
+@app.timer_trigger(arg_name="timer", schedule="30 * * * * *")
+async def alerts(timer: func.TimerRequest) -> None:  # noqa: ARG001 -- bound by its name
+    """See how full the pools are, and deliver the alerts that are due: every minute."""
+    await surfaces().capacity.run()
+    await surfaces().alert_delivery.run()
 
 
 @app.function_name("zz_session_pool")

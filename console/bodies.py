@@ -6,23 +6,39 @@ Rules of this file: strict models, nothing extra; a refusal names the field and 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Annotated, Any
 from urllib.parse import parse_qsl
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    ValidationError,
+)
 
+from metering.alerts import PERCENTS_MAX
 from metering.periods import Period
+from metering.rates import RateChange
 from proxy.errors import ErrorCode, GatewayError
-from proxy.tenants import POOL_NAME, TENANT_SCOPES, Scope
+from proxy.tenants import DEFAULT_POOL, POOL_NAME, TENANT_ID, TENANT_SCOPES, Scope, Tenant
+from proxy.webhook_urls import check_webhook_url
 
 BODY_BYTES_MAX = 65_536
 PAGE_DEFAULT = 200
 PAGE_MAX = 1000
+REPORT_PAGE_DEFAULT = 1000
+REPORT_PAGE_MAX = 10_000
+RATES_MAX = 100
 POOLS_MAX = 50
 SEQUENCE_MAX = 9_999_999_999  # what the ledger's row keys hold
 
+_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 
 
@@ -56,11 +72,43 @@ def _each_once(names: tuple[str, ...]) -> tuple[str, ...]:
     return names
 
 
+def _month(value: Any) -> Period:
+    if not isinstance(value, str):
+        raise ValueError("must be text, such as 2026-11")  # noqa: TRY004 -- pydantic reports a ValueError with its field
+    return Period.parse(value)
+
+
+def _day(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    if _DAY.fullmatch(value) is None:
+        raise ValueError("must be a day, such as 2026-12-01")
+    return date.fromisoformat(value)
+
+
+def _rate(value: Any) -> Any:
+    """Take text and JSON numbers; in another form a price would not be what was meant."""
+    if isinstance(value, str) and re.fullmatch(r"\d{1,7}(\.\d{1,6})?", value, re.ASCII) is None:
+        raise ValueError("must be a price from 0 to 1000000 with up to six decimal places, such as 0.025")
+    return Decimal(str(value)) if type(value) in {int, float, str} else value
+
+
+def _percents(values: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(sorted(set(values)))
+
+
 type Line = Annotated[str, Field(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
 type Minutes = Annotated[Decimal, BeforeValidator(_number), Field(ge=0, le=1_000_000_000, decimal_places=6)]
 # Bounded so that sums of increments stay far within the 32 bits of a table's integer column.
 type Correction = Annotated[Decimal, BeforeValidator(_number), Field(ge=-10_000_000, le=10_000_000, decimal_places=6)]
 type Instant = Annotated[AwareDatetime, BeforeValidator(_instant)]
+type Month = Annotated[Period, PlainValidator(_month, json_schema_input_type=str)]
+type Day = Annotated[date, BeforeValidator(_day)]
+type Rate = Annotated[Decimal, BeforeValidator(_rate), Field(ge=0, le=1_000_000, decimal_places=6)]
+type WebhookUrl = Annotated[str, AfterValidator(check_webhook_url)]
+type Percents = Annotated[
+    tuple[Annotated[int, Field(ge=1, le=100)], ...], Field(max_length=PERCENTS_MAX), AfterValidator(_percents)
+]
 type PoolName = Annotated[str, AfterValidator(_pool_name)]
 type PoolNames = Annotated[tuple[PoolName, ...], Field(min_length=1, max_length=POOLS_MAX), AfterValidator(_each_once)]
 
@@ -69,6 +117,23 @@ class Body(BaseModel):
     """A JSON object with these members and no other."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class RateBody(Body):
+    """From this day on a session hour has this price; null: the deployment's own."""
+
+    from_day: Annotated[Day, Field(alias="from")]
+    rate_per_session_hour: Rate | None
+
+
+def _in_order(rates: tuple[RateBody, ...]) -> tuple[RateBody, ...]:
+    ordered = tuple(sorted(rates, key=lambda rate: rate.from_day))
+    if len({rate.from_day for rate in ordered}) != len(ordered):
+        raise ValueError("must name each day once")
+    return ordered
+
+
+type RateBodies = Annotated[tuple[RateBody, ...], Field(max_length=RATES_MAX), AfterValidator(_in_order)]
 
 
 class TenantBody(Body):
@@ -82,9 +147,33 @@ class TenantBody(Body):
     minutes_per_day: Minutes | None = None
     max_concurrent_sessions: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
     calls_per_minute: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
-    rate_per_session_hour: Annotated[Decimal, Field(ge=0, le=1_000_000, decimal_places=6)] | None = None
+    rate_per_session_hour: Rate | None = None
+    rates: RateBodies | None = None
     pools: PoolNames | None = None
     suspended: bool = False
+    webhook_url: WebhookUrl | None = None
+    alert_percents: Percents | None = None
+
+    def tenant(self, tenant_id: str) -> Tenant:
+        """Make the tenant; one without a name is called by its id.
+
+        Raises:
+            ValueError: if no tenant can have this id.
+        """
+        return Tenant(
+            id=tenant_id,
+            name=self.name or tenant_id,
+            minutes_per_month=self.minutes_per_month,
+            minutes_per_day=self.minutes_per_day,
+            max_concurrent_sessions=self.max_concurrent_sessions,
+            calls_per_minute=self.calls_per_minute,
+            rate_per_session_hour=self.rate_per_session_hour,
+            rate_changes=tuple(RateChange(rate.from_day, rate.rate_per_session_hour) for rate in self.rates or ()),
+            pools=self.pools or (DEFAULT_POOL,),
+            suspended=self.suspended,
+            webhook_url=self.webhook_url,
+            alert_percents=self.alert_percents,
+        )
 
 
 class OperatorKeyBody(Body):
@@ -107,18 +196,48 @@ class ExpiryBody(Body):
 
 
 class AdjustmentBody(Body):
-    """A correction, in whole increments, signed."""
+    """A correction, in whole increments, signed.
+
+    It is booked now; `period` may say so, and no other. `corrects` is an earlier period that is made good.
+    """
 
     minutes: Correction
     reason: Annotated[Line, Field(min_length=1)]
+    corrects: Month | None = None
+    period: Month | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class UsageQuery:
-    """Which entries; `period` is None for the current one."""
+    """Which entries; `period` is None for the current one. With `latest`, so many of the newest, and no others."""
 
     period: Period | None
     after: int
+    limit: int
+    latest: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SessionQuery:
+    """Which session of which pool; None: it was not said."""
+
+    session_name: str | None
+    pool_name: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class AlertQuery:
+    """Which alerts; None: whosever, and whether somebody has still to hear of them or not."""
+
+    tenant_id: str | None
+    pending: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReportQuery:
+    """Which tenants of a report: up to `limit`, whose ids come after `after`."""
+
+    after: str
     limit: int
 
 
@@ -153,7 +272,76 @@ def read_usage_query(query: str) -> UsageQuery:
         period=period,
         after=_count(values, "after", default=0, least=0, most=SEQUENCE_MAX - PAGE_MAX),
         limit=_count(values, "limit", default=PAGE_DEFAULT, least=1, most=PAGE_MAX),
+        latest=_count(values, "latest", default=1, least=1, most=PAGE_MAX) if "latest" in values else None,
     )
+
+
+def read_session_query(query: str, name: str) -> SessionQuery:
+    """Read a session's name, which stands in the parameter `name`, and `pool`; each at most once.
+
+    Raises:
+        GatewayError: VALIDATION_FAILED.
+    """
+    try:
+        found = [
+            pair for pair in parse_qsl(query, keep_blank_values=True, errors="strict") if pair[0] in {name, "pool"}
+        ]
+    except UnicodeDecodeError:
+        raise invalid("The query is not UTF-8.", "query") from None
+    values = dict(found)
+    if len(values) != len(found):
+        raise invalid(f"{name} and pool may stand in the query once.", name)
+    return SessionQuery(values.get(name), values.get("pool"))
+
+
+def read_alert_query(query: str) -> AlertQuery:
+    """Read `tenant` and `state`.
+
+    Raises:
+        GatewayError: VALIDATION_FAILED.
+    """
+    values = dict(parse_qsl(query, keep_blank_values=True))
+    state = values.get("state")
+    if state not in {None, "pending", "done"}:
+        raise invalid("state: must be pending or done", "state")
+    return AlertQuery(values.get("tenant"), None if state is None else state == "pending")
+
+
+def read_report_query(query: str) -> ReportQuery:
+    """Read `after` and `limit`; other parameters are not ours.
+
+    Raises:
+        GatewayError: VALIDATION_FAILED.
+    """
+    values = dict(parse_qsl(query, keep_blank_values=True))
+    after = values.get("after", "")
+    if after and TENANT_ID.fullmatch(after) is None:
+        raise invalid("after: must be a tenant's id", "after")
+    return ReportQuery(after, _count(values, "limit", default=REPORT_PAGE_DEFAULT, least=1, most=REPORT_PAGE_MAX))
+
+
+def read_period(text: str, now: datetime) -> Period:
+    """Read the period of a report.
+
+    Raises:
+        GatewayError: VALIDATION_FAILED; also for a period that has not begun.
+    """
+    try:
+        period = Period.parse(text)
+    except ValueError as error:
+        raise invalid(f"period: {error}", "period") from None
+    return begun(period, now)
+
+
+def begun(period: Period, now: datetime) -> Period:
+    """Pass on a period that has begun.
+
+    Raises:
+        GatewayError: VALIDATION_FAILED for any other.
+    """
+    if period.start_at > now:
+        raise invalid(f"period: {period} has not begun", "period")
+    return period
 
 
 def invalid(message: str, target: str) -> GatewayError:

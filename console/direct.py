@@ -54,5 +54,4 @@ async def directly(clock: Clock) -> AsyncIterator[DirectBackend]:
         try:
             yield DirectBackend(build_apis(parts)[0])
         finally:
-            await parts.meter.aclose()
-            await parts.directory.aclose()
+            await parts.aclose()

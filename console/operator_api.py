@@ -1,14 +1,14 @@
 """The operator API: `/operator/…`, JSON, for keys with the scope `operator`.
 
-Rules of this file: the three `match` statements are the whole surface; the verbs are in `administration`, the shapes in
+Rules of this file: the `match` statements are the whole surface; the verbs are in `administration`, the shapes in
 `bodies` and `views`. A path is matched on its segments, empty ones left out.
 """
 
 from collections.abc import Sequence
-from typing import Any
 from urllib.parse import unquote
 
 from console.administration import Administration
+from console.alerts import Alerts
 from console.audits import Audits
 from console.bodies import (
     AdjustmentBody,
@@ -17,23 +17,49 @@ from console.bodies import (
     TenantBody,
     TenantKeyBody,
     invalid,
+    read_alert_query,
     read_body,
+    read_period,
+    read_report_query,
+    read_session_query,
     read_usage_query,
 )
-from console.views import Json, key_view, new_key_view, tenant_view
+from console.documents import Documents
+from console.live import Live, needed
+from console.reports import Reports
+from console.views import Json, entry_view, key_view, new_key_view, tenant_view
+from metering.clock import Clock
 from proxy.directory import Directory
 from proxy.errors import ErrorCode, GatewayError
 from proxy.messages import GatewayRequest, GatewayResponse, json_response
-from proxy.tenants import DEFAULT_POOL, OPERATOR_SCOPES, Scope, Tenant, credential_from
+from proxy.tenants import OPERATOR_SCOPES, Scope, credential_from
+
+type Answer = tuple[int, Json] | GatewayResponse
 
 
 class OperatorApi:
     """Answers operators; safe to use from any number of tasks."""
 
-    def __init__(self, *, directory: Directory, administration: Administration, audits: Audits) -> None:
+    def __init__(
+        self,
+        *,
+        directory: Directory,
+        administration: Administration,
+        audits: Audits,
+        reports: Reports,
+        documents: Documents,
+        clock: Clock,
+        live: Live | None,
+        alerts: Alerts,
+    ) -> None:
         self._directory = directory
         self._administration = administration
         self._audits = audits
+        self._reports = reports
+        self._documents = documents
+        self._clock = clock
+        self._live = live
+        self._alerts = alerts
 
     async def handle(self, request: GatewayRequest) -> GatewayResponse:
         """Answer one call.
@@ -54,15 +80,23 @@ class OperatorApi:
         segments = [unquote(segment) for segment in request.path.split("/") if segment]
         if segments[:1] != ["operator"]:
             raise GatewayError(ErrorCode.OPERATION_NOT_FOUND)
-        status, value = await self._answer(request, segments[1:])
-        return json_response(value, status=status)
+        answer = await self._answer(request, segments[1:])
+        return answer if isinstance(answer, GatewayResponse) else json_response(answer[1], status=answer[0])
 
-    async def _answer(self, request: GatewayRequest, segments: Sequence[str]) -> tuple[int, Json]:
+    async def _answer(self, request: GatewayRequest, segments: Sequence[str]) -> Answer:
         match (request.method, *segments):
             case ("GET", "tenants"):
                 return 200, {"tenants": [tenant_view(tenant) for tenant in await self._administration.tenants()]}
             case ("GET", "reconciliation"):
                 return 200, await self._audits.reconciliation()
+            case ("GET", "webhook"):
+                return 200, self._alerts.webhook(None)
+            case ("GET", "alerts"):
+                return 200, await self._list_alerts(request.query)
+            case ("POST", "alerts", "deliver"):
+                return 200, await self._alerts.deliver()
+            case (_, "reports", period, *rest):
+                return await self._report(request, period, rest)
             case (_, "keys", *rest):
                 return await self._keys(request, None, rest)
             case (_, "tenants", tenant_id, "keys", *rest):
@@ -72,7 +106,18 @@ class OperatorApi:
             case _:
                 raise GatewayError(ErrorCode.OPERATION_NOT_FOUND)
 
-    async def _tenant(self, request: GatewayRequest, tenant_id: str, segments: Sequence[str]) -> tuple[int, Json]:
+    async def _report(self, request: GatewayRequest, month: str, segments: Sequence[str]) -> Answer:
+        match (request.method, *segments):
+            case ("GET",):
+                period, query = read_period(month, self._clock()), read_report_query(request.query)
+                return self._documents.report(await self._reports.page(period, query), request)
+            case ("POST", "close"):
+                period, query = read_period(month, self._clock()), read_report_query(request.query)
+                return 200, self._documents.closed(await self._reports.close(period, query), request)
+            case _:
+                raise GatewayError(ErrorCode.OPERATION_NOT_FOUND)
+
+    async def _tenant(self, request: GatewayRequest, tenant_id: str, segments: Sequence[str]) -> Answer:
         administration, usage = self._administration, self._administration.usage
         match (request.method, *segments):
             case ("GET",):
@@ -81,16 +126,25 @@ class OperatorApi:
                 return await self._put_tenant(tenant_id, request.body)
             case ("POST", "adjustments"):
                 return 201, await self._adjust(tenant_id, request)
+            case ("GET", "sessions"):
+                return 200, await needed(self._live).sessions(await administration.tenant(tenant_id))
+            case ("DELETE", "sessions"):
+                asked = read_session_query(request.query, "session")
+                tenant = await administration.tenant(tenant_id)
+                return 200, await needed(self._live).end(tenant, asked, request_id=request.id)
+            case ("GET", "webhook"):
+                return 200, self._alerts.webhook(await administration.tenant(tenant_id))
             case ("GET", "verification"):
                 query = read_usage_query(request.query)
                 return 200, await self._audits.verification(await administration.tenant(tenant_id), query.period)
             case ("GET", "usage"):
                 query = read_usage_query(request.query)
-                return 200, await usage.statement(await administration.tenant(tenant_id), query.period)
+                statement = await usage.statement(await administration.tenant(tenant_id), query.period)
+                return self._documents.statement(statement, request)
             case ("GET", "usage", "entries"):
                 query = read_usage_query(request.query)
                 tenant = await administration.tenant(tenant_id)
-                return 200, await usage.entries(tenant, query, path=f"/operator/tenants/{tenant.id}/usage/entries")
+                return self._documents.entries(tenant, await usage.entries(tenant, query), request)
             case _:
                 raise GatewayError(ErrorCode.OPERATION_NOT_FOUND)
 
@@ -112,14 +166,17 @@ class OperatorApi:
                 raise GatewayError(ErrorCode.OPERATION_NOT_FOUND)
 
     async def _put_tenant(self, tenant_id: str, body: bytes) -> tuple[int, Json]:
-        fields: dict[str, Any] = dict(read_body(TenantBody, body))
-        left_out = {"name": fields["name"] or tenant_id, "pools": fields["pools"] or (DEFAULT_POOL,)}
         try:
-            tenant = Tenant(id=tenant_id, **{**fields, **left_out})
+            tenant = read_body(TenantBody, body).tenant(tenant_id)
         except ValueError as error:
             raise invalid(f"id: {error}", "id") from None
         created = await self._administration.put_tenant(tenant)
-        return (201 if created else 200), tenant_view(tenant)
+        return (201 if created else 200), tenant_view(await self._administration.tenant(tenant_id))
+
+    async def _list_alerts(self, query: str) -> Json:
+        wanted = read_alert_query(query)
+        tenant = None if wanted.tenant_id is None else await self._administration.tenant(wanted.tenant_id)
+        return await self._alerts.listed(tenant, wanted)
 
     async def _create_key(self, tenant_id: str | None, body: bytes) -> Json:
         if tenant_id is None:
@@ -134,7 +191,5 @@ class OperatorApi:
 
     async def _adjust(self, tenant_id: str, request: GatewayRequest) -> Json:
         body = read_body(AdjustmentBody, request.body)
-        entry = await self._administration.adjust(
-            tenant_id, minutes=body.minutes, reason=body.reason, request_id=request.id
-        )
-        return {**self._administration.usage.entry(entry), "reason": entry.reason}
+        entry = await self._administration.adjust(tenant_id, body, request_id=request.id)
+        return entry_view(entry, self._administration.usage.granularity)

@@ -1,6 +1,9 @@
-"""The tenants' usage API: `GET /usage` and `GET /usage/entries`, for keys with the scope `usage`."""
+"""The tenants' usage API, `GET /usage…`, for keys with the scope `usage`."""
 
-from console.bodies import read_usage_query
+from console.alerts import Alerts
+from console.bodies import read_session_query, read_usage_query
+from console.documents import Documents
+from console.live import Live, needed
 from console.usage import Usage
 from proxy.directory import Directory
 from proxy.errors import ErrorCode, GatewayError
@@ -11,9 +14,14 @@ from proxy.tenants import Scope, credential_from
 class TenantApi:
     """Answers tenants about their own usage, and nobody else's; safe to use from any number of tasks."""
 
-    def __init__(self, *, directory: Directory, usage: Usage) -> None:
+    def __init__(
+        self, *, directory: Directory, usage: Usage, documents: Documents, live: Live | None, alerts: Alerts
+    ) -> None:
         self._directory = directory
         self._usage = usage
+        self._documents = documents
+        self._live = live
+        self._alerts = alerts
 
     async def handle(self, request: GatewayRequest) -> GatewayResponse:
         """Answer one call.
@@ -27,9 +35,19 @@ class TenantApi:
         match (request.method, *filter(None, request.path.split("/"))):
             case ("GET", "usage"):
                 period = read_usage_query(request.query).period
-                return json_response(await self._usage.statement(principal.tenant, period))
+                return self._documents.statement(await self._usage.statement(principal.tenant, period), request)
             case ("GET", "usage", "entries"):
                 query = read_usage_query(request.query)
-                return json_response(await self._usage.entries(principal.tenant, query, path="/usage/entries"))
+                page = await self._usage.entries(principal.tenant, query)
+                return self._documents.entries(principal.tenant, page, request)
+            case ("GET", "usage", "sessions"):
+                return json_response(await needed(self._live).sessions(principal.tenant))
+            case ("GET", "usage", "quote"):
+                asked = read_session_query(request.query, "identifier")
+                return json_response(await needed(self._live).quote(principal.tenant, asked))
+            case ("GET", "usage", "alerts"):
+                return json_response(await self._alerts.of_tenant(principal.tenant))
+            case ("GET", "usage", "webhook"):
+                return json_response(self._alerts.webhook(principal.tenant))
             case _:
                 raise GatewayError(ErrorCode.OPERATION_NOT_FOUND)

@@ -4,18 +4,27 @@ Rules of this file: pure; minutes are JSON numbers, money is text, instants are 
 the one text of a new key.
 """
 
-from datetime import UTC, datetime
+from collections.abc import Iterable
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
-from metering.entries import Entry
+from metering.alerts import Alert, Subject
+from metering.entries import Entry, Kind
 from metering.increments import Granularity
 from metering.reconcile import Difference
+from metering.reports import ReportLine, Totals
+from metering.rows import DayNumbers
 from metering.statements import Statement
 from metering.verify import Finding
+from proxy.open_sessions import OpenSession
+from proxy.operations import OPERATIONS, Effect
+from proxy.quotes import Quote
 from proxy.tenants import ApiKey, ParsedKey, Tenant
 
 type Json = dict[str, Any]
+
+_ENDING_OPERATIONS = frozenset(row.name for row in OPERATIONS if row.effect is Effect.ENDS)
 
 
 def tenant_view(tenant: Tenant) -> Json:
@@ -27,9 +36,16 @@ def tenant_view(tenant: Tenant) -> Json:
         "minutes_per_day": _number_or_none(tenant.minutes_per_day),
         "max_concurrent_sessions": tenant.max_concurrent_sessions,
         "calls_per_minute": tenant.calls_per_minute,
-        "rate_per_session_hour": None if tenant.rate_per_session_hour is None else f"{tenant.rate_per_session_hour:f}",
+        "rate_per_session_hour": _price_or_none(tenant.rate_per_session_hour),
+        "rates": [
+            {"from": change.from_day.isoformat(), "rate_per_session_hour": _price_or_none(change.per_session_hour)}
+            for change in tenant.rate_changes
+        ],
         "pools": list(tenant.pools),
         "suspended": tenant.suspended,
+        "webhook_url": tenant.webhook_url,
+        "alert_percents": None if tenant.alert_percents is None else list(tenant.alert_percents),
+        "created_at": _instant_or_none(tenant.created_at),
     }
 
 
@@ -54,10 +70,11 @@ def new_key_view(key: ApiKey, minted: ParsedKey) -> Json:
 
 
 def entry_view(entry: Entry, granularity: Granularity) -> Json:
-    """Show an entry as its tenant sees it."""
+    """Show an entry as its tenant sees it; `why` says what made it, in one word."""
     return {
         "sequence": entry.sequence,
         "kind": entry.kind.value,
+        "why": _why(entry),
         "at": instant(entry.at),
         "session": entry.session_name,
         "from": _instant_or_none(entry.from_at),
@@ -66,38 +83,60 @@ def entry_view(entry: Entry, granularity: Granularity) -> Json:
         "minutes": number(granularity.minutes(entry.increments)),
         "operation": entry.operation,
         "request_id": entry.request_id,
+        "reason": entry.reason,
+        "corrects": None if entry.corrects is None else str(entry.corrects),
     }
 
 
-def statement_view(statement: Statement, granularity: Granularity) -> Json:
+def _why(entry: Entry) -> str:
+    match entry.kind:
+        case Kind.CHARGE:
+            return "opened" if entry.opens_window else "extended"
+        case Kind.REVERSAL:
+            ends = (entry.operation or "").rpartition("/")[2] in _ENDING_OPERATIONS
+            return "ended_early" if ends else "did_not_run"
+        case Kind.ADJUSTMENT:
+            return "adjusted"
+
+
+def statement_view(statement: Statement) -> Json:
     """Show a statement; `minutes_today` is there for a tenant with a daily quota, in the current period."""
+    granularity = statement.granularity
 
     def minutes(increments: int | None) -> int | float | None:
         return None if increments is None else number(granularity.minutes(increments))
 
     view: Json = {
         "tenant": statement.tenant_id,
+        "name": statement.terms.name,
         "period": str(statement.period),
         "increment_seconds": granularity.increment_seconds,
-        "minutes": {
-            "charged": minutes(statement.charged),
-            "reversed": minutes(statement.reversed),
-            "adjusted": minutes(statement.adjusted),
-            "billed": minutes(statement.billed),
-            "quota": minutes(statement.quota),
-            "remaining": minutes(statement.remaining),
-        },
+        "minutes": _minutes_view(statement),
         "sessions_opened": statement.sessions_opened,
-        "days": [
-            {"date": day.isoformat(), "minutes": minutes(numbers.increments), "sessions": numbers.sessions}
-            for day, numbers in statement.days
+        "days": _days_view(statement.days, granularity),
+        "lines": [
+            {
+                "date": line.day.isoformat(),
+                "kind": line.kind.value,
+                "corrects": None if line.corrects is None else str(line.corrects),
+                "minutes": minutes(line.increments),
+                "sessions": line.sessions,
+                "rate_per_session_hour": f"{line.rate_per_session_hour:f}",
+                "cost": f"{line.cost:f}",
+            }
+            for line in statement.lines
         ],
         "cost": {
             "amount": f"{statement.cost:f}",
-            "currency": statement.currency,
+            "currency": statement.terms.currency,
             "rate_per_session_hour": f"{statement.rate_per_session_hour:f}",
+            "rates": [
+                {"from": day.isoformat(), "rate_per_session_hour": f"{rate:f}"}
+                for day, rate in statement.terms.rates.within(statement.period)
+            ],
         },
-        "closed": statement.closed,
+        "closed": statement.closed_at is not None,
+        "closed_at": _instant_or_none(statement.closed_at),
         "complete_until": instant(statement.complete_until),
     }
     if statement.today is not None:
@@ -105,6 +144,116 @@ def statement_view(statement: Statement, granularity: Granularity) -> Json:
         names = ("used", "quota", "remaining")
         view["minutes_today"] = {name: minutes(getattr(today, name)) for name in names}
     return view
+
+
+def report_line_view(line: ReportLine) -> Json:
+    """Show one tenant's line of a report."""
+    statement, pool = line.statement, line.pool
+    return {
+        "tenant": statement.tenant_id,
+        "name": statement.terms.name,
+        "minutes": _minutes_view(statement),
+        "sessions_opened": statement.sessions_opened,
+        "cost": f"{statement.cost:f}",
+        "pool_minutes": None if pool is None else minutes_of_seconds(pool.seconds),
+        "stranded_minutes": None if line.stranded_seconds is None else minutes_of_seconds(line.stranded_seconds),
+        "pool_cost": None if pool is None else f"{pool.cost:f}",
+        "margin": _price_or_none(line.margin),
+        "closed": statement.closed_at is not None,
+    }
+
+
+def totals_view(totals: Totals, granularity: Granularity) -> Json:
+    """Show the totals of some lines."""
+    names = ("charged", "reversed", "adjusted", "billed")
+    return {
+        "tenants": totals.tenants,
+        "minutes": {name: number(granularity.minutes(getattr(totals, name))) for name in names},
+        "sessions_opened": totals.sessions_opened,
+        "cost": f"{totals.cost:f}",
+        "pool_minutes": minutes_of_seconds(totals.pool_seconds),
+        "stranded_minutes": minutes_of_seconds(totals.stranded_seconds),
+        "pool_cost": f"{totals.pool_cost:f}",
+        "margin": f"{totals.margin:f}",
+        "days": _days_view(totals.days, granularity),
+    }
+
+
+def _minutes_view(statement: Statement) -> Json:
+    names = ("charged", "reversed", "adjusted", "billed", "quota", "remaining")
+    values = ((name, getattr(statement, name)) for name in names)
+    minutes = statement.granularity.minutes
+    return {name: None if value is None else number(minutes(value)) for name, value in values}
+
+
+def _days_view(days: Iterable[tuple[date, DayNumbers]], granularity: Granularity) -> list[Json]:
+    return [
+        {
+            "date": day.isoformat(),
+            "minutes": number(granularity.minutes(numbers.increments)),
+            "sessions": numbers.sessions,
+        }
+        for day, numbers in days
+    ]
+
+
+def open_session_view(session: OpenSession, granularity: Granularity) -> Json:
+    """Show an open session; `end` is the call that ends it, null for a pool that the tenant does not reach."""
+    ending = session.ending
+    return {
+        "session": session.session_name,
+        "pool": session.pool_name,
+        "opened_at": instant(session.opened_at),
+        "paid_until": instant(session.paid_until),
+        "minutes": number(granularity.minutes(session.increments)),
+        "would_return_minutes": number(granularity.minutes(session.would_return)),
+        "end": None if ending is None else {"method": ending.method, "path": ending.target},
+    }
+
+
+def quote_view(quote: Quote, granularity: Granularity, *, cost: Decimal, currency: str) -> Json:
+    """Show what a call would cost."""
+    refusal = quote.refusal
+    return {
+        "session": quote.session_name,
+        "pool": quote.pool_name,
+        "at": instant(quote.at),
+        "admitted": quote.admitted,
+        "charged_minutes": number(granularity.minutes(quote.increments)),
+        "cost": {"amount": f"{cost:f}", "currency": currency},
+        "opens_session": quote.opens_session,
+        "paid_until": _instant_or_none(quote.paid_until),
+        "refusal": None if refusal is None else {"code": refusal.code.value, "message": refusal.message},
+    }
+
+
+def alert_view(alert: Alert, granularity: Granularity) -> Json:
+    """Show an alert, in minutes for a quota and in sessions for a pool."""
+    if alert.subject is Subject.QUOTA:
+        minutes = granularity.minutes
+        reached: Json = {
+            "limit_minutes": number(minutes(alert.limit)),
+            "used_minutes": number(minutes(alert.used)),
+        }
+    else:
+        reached = {"limit_sessions": alert.limit, "used_sessions": alert.used}
+    return {
+        "id": alert.id,
+        "subject": alert.subject.value,
+        "tenant": alert.tenant_id,
+        "pool": alert.pool,
+        "percent": alert.percent,
+        **reached,
+        "at": instant(alert.at),
+        "period": None if alert.period is None else str(alert.period),
+        "entry": alert.entry,
+        "state": "pending" if alert.is_pending else "done",
+        "waiting_for": sorted(alert.waiting_for),
+        "attempts": alert.attempts,
+        "next_attempt_at": instant(alert.next_attempt_at) if alert.is_pending else None,
+        "delivered_at": _instant_or_none(alert.delivered_at),
+        "problem": alert.problem,
+    }
 
 
 def finding_view(finding: Finding) -> Json:
@@ -135,6 +284,11 @@ def number(value: Decimal) -> int | float:
     return whole if whole == value else float(value)
 
 
+def minutes_of_seconds(seconds: int) -> int | float:
+    """Write whole seconds as minutes."""
+    return number(Decimal(seconds) / 60)
+
+
 def instant(at: datetime) -> str:
     """Write an aware instant as RFC 3339 in UTC, with a fraction only when it has one."""
     return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
@@ -142,6 +296,10 @@ def instant(at: datetime) -> str:
 
 def _number_or_none(value: Decimal | None) -> int | float | None:
     return None if value is None else number(value)
+
+
+def _price_or_none(value: Decimal | None) -> str | None:
+    return None if value is None else f"{value:f}"
 
 
 def _instant_or_none(at: datetime | None) -> str | None:

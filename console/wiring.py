@@ -4,15 +4,24 @@ from datetime import timedelta
 from typing import Protocol
 
 from console.administration import Adjuster, Administration
+from console.alerts import Alerts
 from console.audits import Audits, SessionLister
+from console.documents import Documents
+from console.live import Live
 from console.operator_api import OperatorApi
+from console.reports import Reports
 from console.tenant_api import TenantApi
-from console.usage import Usage
+from console.usage import Prices, Usage
+from metering.alert_store import AlertStore
 from metering.clock import Clock
 from metering.entries import LedgerKeys
 from metering.increments import Granularity
+from metering.period_reader import PeriodRows
 from metering.store import LedgerScan, LedgerStore
+from proxy.alerting import AlertDelivery
 from proxy.directory import Directory
+from proxy.open_sessions import OpenSessions
+from proxy.quotes import Quotes
 from proxy.settings import LedgerSettings
 
 
@@ -25,7 +34,7 @@ class Parts(Protocol):
 
     @property
     def settings(self) -> LedgerSettings:
-        """Has the rate, the currency and the pool's cooldown."""
+        """Has the rates, the currency and the pool's cooldown."""
         ...
 
     @property
@@ -44,6 +53,11 @@ class Parts(Protocol):
         ...
 
     @property
+    def period_reader(self) -> PeriodRows:
+        """Reads period rows, many of them."""
+        ...
+
+    @property
     def keys(self) -> LedgerKeys:
         """The keys of the ledger's chain."""
         ...
@@ -54,31 +68,82 @@ class Parts(Protocol):
         ...
 
     @property
+    def alerts(self) -> AlertStore:
+        """The alerts."""
+        ...
+
+    @property
+    def alert_delivery(self) -> AlertDelivery:
+        """Delivers alerts."""
+        ...
+
+    @property
     def meter(self) -> Adjuster:
         """Books adjustments."""
         ...
 
 
-def build_apis(parts: Parts, *, pool_sessions: SessionLister | None = None) -> tuple[OperatorApi, TenantApi]:
-    """Build the operator's and the tenants' API; without `pool_sessions` nothing can be reconciled."""
-    usage = Usage(
-        ledger=parts.store,
-        granularity=parts.granularity,
-        clock=parts.clock,
+class SessionParts(Protocol):
+    """What sessions are shown and ended with; `proxy.bootstrap.Parts` has it."""
+
+    @property
+    def open_sessions(self) -> OpenSessions:
+        """Lists and ends tenants' sessions."""
+        ...
+
+    @property
+    def quotes(self) -> Quotes:
+        """Says what calls would cost."""
+        ...
+
+
+def build_apis(
+    parts: Parts, *, pool_sessions: SessionLister | None = None, sessions: SessionParts | None = None
+) -> tuple[OperatorApi, TenantApi]:
+    """Build the operator's and the tenants' API; what needs the pool is refused without its parts."""
+    prices = Prices(
         rate_per_session_hour=parts.settings.rate_per_session_hour,
+        pool_rate_per_session_hour=parts.settings.pool_rate_per_session_hour,
         currency=parts.settings.currency,
+        issuer=parts.settings.issuer,
     )
-    administration = Administration(directory=parts.directory, adjuster=parts.meter, usage=usage)
-    audits = Audits(
-        ledger=parts.store,
+    usage = Usage(ledger=parts.store, granularity=parts.granularity, clock=parts.clock, prices=prices)
+    live = None
+    if sessions is not None:
+        live = Live(usage=usage, open_sessions=sessions.open_sessions, quotes=sessions.quotes)
+    documents = Documents(granularity=parts.granularity, currency=prices.currency)
+    alerts = Alerts(
+        store=parts.alerts,
+        delivery=parts.alert_delivery,
         directory=parts.directory,
-        pool_sessions=pool_sessions,
-        granularity=parts.granularity,
         keys=parts.keys,
-        cooldown=timedelta(seconds=parts.settings.pool_cooldown_seconds),
+        operator_url=parts.settings.alert_webhook,
+        granularity=parts.granularity,
+    )
+    operator_api = OperatorApi(
+        directory=parts.directory,
+        administration=Administration(directory=parts.directory, adjuster=parts.meter, usage=usage),
+        audits=Audits(
+            ledger=parts.store,
+            directory=parts.directory,
+            pool_sessions=pool_sessions,
+            granularity=parts.granularity,
+            keys=parts.keys,
+            cooldown=timedelta(seconds=parts.settings.pool_cooldown_seconds),
+            clock=parts.clock,
+        ),
+        reports=Reports(
+            directory=parts.directory,
+            ledger=parts.store,
+            read_row=parts.period_reader.period_row,
+            usage=usage,
+            keys=parts.keys,
+            clock=parts.clock,
+        ),
+        documents=documents,
         clock=parts.clock,
+        live=live,
+        alerts=alerts,
     )
-    return (
-        OperatorApi(directory=parts.directory, administration=administration, audits=audits),
-        TenantApi(directory=parts.directory, usage=usage),
-    )
+    tenant_api = TenantApi(directory=parts.directory, usage=usage, documents=documents, live=live, alerts=alerts)
+    return operator_api, tenant_api

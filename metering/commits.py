@@ -1,8 +1,8 @@
 """Group commit: one transaction in flight per tenant and instance, whatever arrives meanwhile goes into the next.
 
-Requests keep their order. A transaction holds at most `REQUESTS_MAX` requests, so that its rows (the period's, and an
-entry and a window each) stay within the 100 of an entity-group transaction (Table Storage documentation, "Performing
-entity group transactions", read 2026-11).
+Requests keep their order. A transaction holds at most `REQUESTS_MAX` requests, so that its rows (the period's, alerts,
+and an entry and a window each) stay within the 100 of an entity-group transaction (Table Storage documentation,
+"Performing entity group transactions", read 2026-11).
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from metering.clock import Clock
-from metering.ledger import Decision, Terms, decide
+from metering.ledger import ALERTS_MAX, Decision, Terms, decide
 from metering.periods import Period
 from metering.requests import (
     Admit,
@@ -29,7 +29,7 @@ from metering.requests import (
 )
 from metering.store import CommitConflict, CommitUncertain, LedgerStore, LedgerUnavailable, Snapshot
 
-REQUESTS_MAX = 49
+REQUESTS_MAX = (100 - 1 - ALERTS_MAX) // 2
 QUEUE_MAX = 2_000  # requests of one tenant that wait in one instance: some seconds of work; more is refused at once
 ATTEMPTS_MAX = 20
 TRYING_SECONDS_MAX = 5.0  # clients with the shortest patience have gone by then; the last try may add a timeout
@@ -38,6 +38,8 @@ BACKOFF_SECONDS_MAX = 0.4
 
 SETTLE_SECONDS_MIN = 1.0  # between looks at doubtful commits while nothing else asks for the tenant
 SETTLE_SECONDS_MAX = 30.0
+
+LOOKS_MAX = 5  # of a preview, at rows that do not stand still
 
 type Sleep = Callable[[float], Awaitable[None]]
 
@@ -130,6 +132,26 @@ class GroupCommit:
             self._tasks[tenant_id] = asyncio.create_task(self._drain(tenant_id, line))
         return await asyncio.gather(*futures)
 
+    async def preview(self, tenant_id: str, request: Request) -> Answer:
+        """Say what the request would be answered, were it decided on the rows as they are; nothing is written or told.
+
+        It stands in no line: what waits there, or is in doubt, may be decided before the request is really made.
+
+        Raises:
+            LedgerUnavailable: the rows cannot be read now, or change with every look.
+        """
+        for look in range(LOOKS_MAX):
+            if look:
+                await self._back_off(look)
+            now = self._clock()
+            snapshot = await self._read(tenant_id, [request], now)
+            if snapshot.rows.period_row.closed:
+                raise LedgerUnavailable("the period is closed: a clock is wrong")
+            decision = decide(snapshot.rows, [request], terms=self._terms, now=now, commit_id="preview")
+            if not _refuses(decision) or await self._read(tenant_id, [request], now) == snapshot:
+                return decision.answers[0]
+        raise LedgerUnavailable("the tenant's rows change with every look")
+
     async def aclose(self) -> None:
         """Wait until everything that was submitted is decided; doubts that are left are the ledger's reader's."""
         self._closing = True
@@ -200,6 +222,8 @@ class GroupCommit:
         """Read, decide and write once; each attempt decides anew, at its own instant and under its own commit id."""
         now = self._clock()
         snapshot = await self._read(tenant_id, requests, now)
+        if snapshot.rows.period_row.closed:
+            raise LedgerUnavailable("the period is closed: a clock is wrong")
         commit_id = f"{self._terms.instance}-{self._chance.getrandbits(64):016x}"
         decision = decide(snapshot.rows, requests, terms=self._terms, now=now, commit_id=commit_id)
         result = Committed(decision, _open_after(snapshot, decision))

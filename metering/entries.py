@@ -40,6 +40,7 @@ class Entry:
         request_id: the call that caused the entry.
         commit_id: the transaction that wrote it; recognises a commit whose answer was lost.
         reason: the operator's words, for adjustments.
+        corrects: for adjustments, the earlier period that is corrected; None for all others.
         hash: HMAC-SHA256, hex, over the other fields and the hash of the entry before.
         key_id: which of the ledger's keys made the hash.
     """
@@ -59,6 +60,7 @@ class Entry:
     request_id: str
     commit_id: str
     reason: str | None = None
+    corrects: Period | None = None
     hash: str = ""
     key_id: str = ""
 
@@ -123,6 +125,7 @@ def entry_hash(entry: Entry, *, previous: str, key: bytes) -> str:
         entry.reason,
         entry.key_id,
         previous,
+        *([] if entry.corrects is None else [str(entry.corrects)]),
     ]
     text = json.dumps(fields, ensure_ascii=True, separators=(",", ":"))
     return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()

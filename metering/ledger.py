@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import assert_never
 
+from metering.alerts import PERCENTS_MAX, Alert, Subject, crossed, quota_alert_id
 from metering.entries import Entry, Kind, LedgerKeys, entry_hash
 from metering.increments import Granularity
 from metering.periods import Period, day_of, day_until
@@ -37,6 +38,8 @@ from metering.requests import (
 )
 from metering.rows import DayNumbers, PeriodRow, Rows, Window
 
+ALERTS_MAX = 2 * PERCENTS_MAX  # of one decision: of the quota as it was, and as it was changed to
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
@@ -47,6 +50,7 @@ class Decision:
         writes_period: whether the period row is written: with every entry, and whenever paid time ends early, since
             then no commit over an older snapshot may be made any more.
         windows: the window rows that change, after the decision.
+        alerts: for the thresholds that the entries reach; new, each of them.
         answers: one per request, in their order.
     """
 
@@ -55,6 +59,7 @@ class Decision:
     writes_period: bool
     windows: Mapping[str, Window]
     answers: tuple[Answer, ...]
+    alerts: tuple[Alert, ...] = ()
 
     @property
     def writes(self) -> bool:
@@ -64,11 +69,16 @@ class Decision:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """What is the same for every decision of an instance."""
+    """What is the same for every decision of an instance.
+
+    Attributes:
+        pool_increment_seconds: in which the pool bills the operator; holds for the periods that begin under it.
+    """
 
     granularity: Granularity
     keys: LedgerKeys
     instance: str
+    pool_increment_seconds: int = 3600
 
 
 def decide(rows: Rows, requests: Sequence[Request], *, terms: Terms, now: datetime, commit_id: str) -> Decision:
@@ -77,6 +87,7 @@ def decide(rows: Rows, requests: Sequence[Request], *, terms: Terms, now: dateti
     `rows.period_row` must be that of the period that holds `now`: a decision touches one period.
     """
     assert rows.period_row.period == Period.of(now), "a decision books into the period of its instant"
+    assert not rows.period_row.closed, "nothing is booked into a closed period"
     page = _Page(rows=rows, terms=terms, now=now, commit_id=commit_id)
     answers = tuple(page.answer(request) for request in requests)
     return Decision(
@@ -85,6 +96,7 @@ def decide(rows: Rows, requests: Sequence[Request], *, terms: Terms, now: dateti
         writes_period=page.writes_period,
         windows=dict(page.changed),
         answers=answers,
+        alerts=tuple(page.alerts),
     )
 
 
@@ -94,10 +106,13 @@ class _Page:
     def __init__(self, *, rows: Rows, terms: Terms, now: datetime, commit_id: str) -> None:
         self.tenant_id = rows.tenant_id
         self.period_row = rows.period_row
+        if self.period_row.next_sequence == 1:
+            self.period_row = replace(rows.period_row, pool_increment_seconds=terms.pool_increment_seconds)
         self.windows = dict(rows.windows)
         self.open_windows = None if rows.open_windows is None else dict(rows.open_windows)
         self.changed: dict[str, Window] = {}
         self.entries: list[Entry] = []
+        self.alerts: list[Alert] = []
         self.writes_period = False
         self.terms = terms
         self.now = now
@@ -145,7 +160,7 @@ class _Page:
             until=from_at + self.terms.granularity.length(increments),
             increments=increments,
         )
-        self._book(Kind.CHARGE, increments, request.request_id, about=charge)
+        self._alert(self._book(Kind.CHARGE, increments, request.request_id, about=charge), request.quota)
         self._put(
             Window(
                 pool_identifier=charge.pool_identifier,
@@ -198,7 +213,37 @@ class _Page:
         refusal = self._over_quota(quota, request.increments) if request.increments > 0 else None
         if refusal is not None:
             return refusal
-        return Adjusted(self._book(Kind.ADJUSTMENT, request.increments, request.request_id, reason=request.reason))
+        entry = self._book(
+            Kind.ADJUSTMENT,
+            request.increments,
+            request.request_id,
+            reason=request.reason,
+            corrects=request.corrects,
+        )
+        self._alert(entry, request.quota)
+        return Adjusted(entry)
+
+    def _alert(self, entry: Entry, quota: Quota) -> None:
+        """Make an alert for each threshold of the period's quota that is reached and has none yet."""
+        row, limit = self.period_row, quota.increments_per_period
+        for percent in crossed(used=row.balance, limit=limit, percents=quota.alert_percents):
+            assert limit is not None, "there are no thresholds without a limit"
+            if (limit, percent) in row.alerted or len(self.alerts) == ALERTS_MAX:
+                continue  # what finds no room is alerted with the next entry
+            alert = Alert(
+                id=quota_alert_id(self.tenant_id, row.period, limit=limit, percent=percent),
+                subject=Subject.QUOTA,
+                tenant_id=self.tenant_id,
+                percent=percent,
+                limit=limit,
+                used=row.balance,
+                at=self.now,
+                period=row.period,
+                entry=f"{row.period}/{entry.sequence}",
+                next_attempt_at=self.now,
+            )
+            self.alerts.append(alert)
+            self.period_row = replace(self.period_row, alerted=self.period_row.alerted | {(limit, percent)})
 
     def _over_quota(self, quota: Quota, increments: int) -> QuotaExceeded | None:
         row = self.period_row
@@ -250,6 +295,7 @@ class _Page:
         about: Charge | None = None,
         reverses: str | None = None,
         reason: str | None = None,
+        corrects: Period | None = None,
     ) -> Entry:
         row, keys = self.period_row, self.terms.keys
         entry = Entry(
@@ -262,6 +308,7 @@ class _Page:
             request_id=request_id,
             commit_id=self.commit_id,
             reason=reason,
+            corrects=corrects,
             key_id=keys.current_id,
         )
         if about is not None:

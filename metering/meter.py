@@ -149,6 +149,22 @@ class Meter:
             asking.add_done_callback(self._abandon)
             raise
 
+    async def quote(self, tenant_id: str, request: Admit) -> Admitted | QuotaExceeded | TooManySessions:
+        """Say what `admit` would answer now; nothing is charged, marked as shared, or remembered.
+
+        It is no promise: until the call is made, others may use the quota, and the session may be ended.
+
+        Raises:
+            LedgerUnavailable: the call is not covered, and the ledger cannot be read now.
+        """
+        session = self._coverage.known(request.pool_identifier)
+        covered = None if session is None else self._covered(session, self._clock())
+        if covered is not None:
+            return covered
+        answer = await self._commits.preview(tenant_id, request)
+        assert isinstance(answer, Admitted | QuotaExceeded | TooManySessions), "the answer fits the request"
+        return answer
+
     async def settle(self, admission: Admission, outcome: Outcome) -> int:
         """Note what became of an admitted call; return how much of its own charge was taken back, in increments.
 
@@ -200,14 +216,23 @@ class Meter:
         return answer.increments
 
     async def adjust(
-        self, tenant_id: str, *, quota: Quota, increments: int, reason: str, request_id: str
+        self,
+        tenant_id: str,
+        *,
+        quota: Quota,
+        increments: int,
+        reason: str,
+        request_id: str,
+        corrects: Period | None = None,
     ) -> Adjusted | QuotaExceeded:
         """Correct the balance of the current period by so many increments, signed; beyond the quota it is refused.
+
+        `corrects` is the earlier period that is made good, if it is one.
 
         Raises:
             LedgerUnavailable: it may have been booked, or may be yet; the entries will tell. It is not taken back.
         """
-        request = Adjust(increments=increments, reason=reason, request_id=request_id, quota=quota)
+        request = Adjust(increments=increments, reason=reason, request_id=request_id, quota=quota, corrects=corrects)
         [answer] = await self._commits.submit(tenant_id, [request])
         assert isinstance(answer, Adjusted | QuotaExceeded), "the answer fits the request"
         return answer

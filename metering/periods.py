@@ -47,6 +47,16 @@ class Period:
         """The first instant after the period."""
         return datetime(self.year + self.month // 12, self.month % 12 + 1, 1, tzinfo=UTC)
 
+    @property
+    def first_day(self) -> date:
+        """The first day of the period."""
+        return self.start_at.date()
+
+    @property
+    def last_day(self) -> date:
+        """The last day of the period."""
+        return self.until.date() - timedelta(days=1)
+
 
 def day_of(at: datetime) -> date:
     """Return the UTC day that holds the aware instant `at`."""

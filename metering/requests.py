@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from metering.alerts import PERCENTS_DEFAULT, PERCENTS_MAX
 from metering.entries import Entry
+from metering.periods import Period
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,16 +16,20 @@ class Quota:
         increments_per_period: quota of a period.
         increments_per_day: quota of a UTC day.
         sessions: windows that may be open at one instant, at least 1.
+        alert_percents: thresholds of the period's quota; an entry that reaches one makes an alert.
     """
 
     increments_per_period: int | None = None
     increments_per_day: int | None = None
     sessions: int | None = None
+    alert_percents: tuple[int, ...] = PERCENTS_DEFAULT
 
     def __post_init__(self) -> None:
         """Refuse a limit that no session could ever meet."""
         if self.sessions is not None and self.sessions < 1:
             raise ValueError("a limit on sessions is at least 1")
+        if len(self.alert_percents) > PERCENTS_MAX:
+            raise ValueError(f"a quota has at most {PERCENTS_MAX} thresholds")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,12 +86,16 @@ class End:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Adjust:
-    """The operator corrects the balance by so many increments, signed, never 0."""
+    """The operator corrects the balance by so many increments, signed, never 0.
+
+    `corrects` is the earlier period that is made good; None: the current one.
+    """
 
     increments: int
     reason: str
     request_id: str
     quota: Quota
+    corrects: Period | None = None
 
 
 type Request = Admit | Reverse | End | Adjust

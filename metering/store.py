@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from metering.alerts import Alert
 from metering.entries import Entry
 from metering.ledger import Decision
 from metering.periods import Period
@@ -43,7 +44,7 @@ class BadRow:
     problem: str
 
 
-type StoredRow = Entry | PeriodRow | Window | BadRow
+type StoredRow = Entry | PeriodRow | Window | Alert | BadRow
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@
 | `period:2026-11`            | `rows.PeriodRow`      |
 | `window:<pool identifier>`  | `rows.Window`         |
 | `entry:2026-11:0000000042`  | `entries.Entry`       |
+| `alert:2026-11:quota:12:050`| `alerts.Alert`        |
 
 Rules of this file: columns are named after the fields; instants are text of fixed width (`entries.write_instant`), so
 that they compare as they are; point reads, and filters with parameters only. The client given must not retry by
@@ -35,6 +36,7 @@ from metering.store import (
     Snapshot,
     StoredRow,
 )
+from metering.alert_rows import write_alert
 from metering.table_rows import (
     Entity,
     read_entry,
@@ -85,6 +87,9 @@ class TableLedgerStore:
             operations.append(_put(write_period(tenant_id, decision.period_row), etags.get(str(period))))
         operations += (("create", write_entry(tenant_id, entry)) for entry in decision.entries)
         operations += (_put(write_window(tenant_id, w), etags.get(key)) for key, w in decision.windows.items())
+        # No alert stands in the way of a charge: one of that name is replaced.
+        replacing = {"mode": UpdateMode.REPLACE}
+        operations += (("upsert", write_alert(tenant_id, alert), replacing) for alert in decision.alerts)
         try:
             await self._table.submit_transaction(operations)
         except HttpResponseError as error:

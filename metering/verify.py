@@ -15,7 +15,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import chain
+from types import MappingProxyType
 
+from metering.closing import is_sealed
 from metering.entries import Entry, Kind, entry_hash
 from metering.increments import Granularity
 from metering.periods import Period
@@ -50,8 +52,8 @@ class Finding:
 class _Chain:
     """One period's entries in their order, and the sums of them."""
 
-    def __init__(self, tenant_id: str, period: Period) -> None:
-        self.sums = PeriodRow.empty(tenant_id, period)
+    def __init__(self, tenant_id: str, period: Period, pool_increment_seconds: int) -> None:
+        self.sums = replace(PeriodRow.empty(tenant_id, period), pool_increment_seconds=pool_increment_seconds)
         self.previous: str | None = self.sums.head_hash  # None: the entry before could not be read
         self.claimed: PeriodRow | None = None
         self.compared = False
@@ -65,7 +67,8 @@ class Verification:
     """What is known of one tenant's ledger so far; `entries` counts those of the periods asked for.
 
     Entries of a period are added in their order, earlier periods first, and their period row after them, in the order
-    in which they were read: a row that was read later may know of entries that come later.
+    in which they were read: a row that was read later may know of entries that come later. `pool_increment_seconds` is
+    what the period rows say of it, since their sums of the pool's time depend on it.
     """
 
     def __init__(
@@ -76,6 +79,7 @@ class Verification:
         keys: Mapping[str, bytes],
         kept: frozenset[str],
         only: Period | None = None,
+        pool_increment_seconds: Mapping[Period, int] = MappingProxyType({}),
     ) -> None:
         self.entries = 0
         self.findings: list[Finding] = []
@@ -84,6 +88,7 @@ class Verification:
         self._tenant_id = tenant_id
         self._keys = keys
         self._only = only
+        self._pool_increment_seconds = pool_increment_seconds
         self._chains: dict[Period, _Chain] = {}
         self._bad_keys: set[str] = set()
 
@@ -164,7 +169,7 @@ class Verification:
 
     def _chain(self, period: Period) -> _Chain:
         if period not in self._chains:
-            self._chains[period] = _Chain(self._tenant_id, period)
+            self._chains[period] = _Chain(self._tenant_id, period, self._pool_increment_seconds.get(period, 0))
         return self._chains[period]
 
     def _follows(self, link: _Chain, key: str, sequence: int) -> bool:
@@ -203,8 +208,22 @@ class Verification:
         wrong = [name for name in columns if getattr(claimed, name) != getattr(sums, name)]
         days = sorted(set(chain(claimed.days, sums.days)))
         wrong += [f"day {day}" for day in days if claimed.days.get(day) != sums.days.get(day)]
+        wrong += ["adjustments"] if claimed.adjustments != sums.adjustments else []
+        # The granularity is that of the row; a row that was made since the granularities were read is not judged.
+        is_known = claimed.pool_increment_seconds == sums.pool_increment_seconds
+        wrong += ["pool_increments"] if is_known and claimed.pool_increments != sums.pool_increments else []
+        self._check_seal(claimed)
         if wrong:
             self._find(Flaw.SUMS, period_key(sums.period), f"differs from its entries in {', '.join(wrong)}")
+
+    def _check_seal(self, row: PeriodRow) -> None:
+        if row.closing is None:
+            return
+        sealed = is_sealed(row, tenant_id=self._tenant_id, keys=self._keys)
+        if sealed is None:
+            self._find(Flaw.CHAIN, period_key(row.period), "was closed with a ledger key that is not known here")
+        elif not sealed:
+            self._find(Flaw.CHAIN, period_key(row.period), "was changed after it was closed")
 
     def _find(self, flaw: Flaw, where: str, what: str) -> None:
         if len(self.findings) < FINDINGS_MAX:

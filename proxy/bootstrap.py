@@ -4,6 +4,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import timedelta
 
+import httpx
 from azure.data.tables.aio import TableServiceClient
 from azure.identity.aio import DefaultAzureCredential
 
@@ -12,20 +13,27 @@ from metering.entries import LedgerKeys
 from metering.increments import Granularity
 from metering.ledger import Terms
 from metering.meter import Meter
+from metering.period_reader import PeriodReader
+from metering.table_alerts import TableAlertStore
 from metering.table_store import TableLedgerStore
+from proxy.alerting import AlertDelivery
+from proxy.capacity import CapacityWatch
 from proxy.directory import Directory
 from proxy.gateway import Gateway
 from proxy.health import Health
 from proxy.housekeeping import Housekeeping
 from proxy.identity_endpoint import IdentityEndpoint
 from proxy.mcp.server import McpServer
+from proxy.open_sessions import OpenSessions
 from proxy.pool import SessionPoolClient, open_transport
 from proxy.pool_sessions import PoolSessions
+from proxy.quotes import Quotes
 from proxy.session_lists import SessionLists
 from proxy.settings import LedgerSettings, PoolAuth, Settings, parse_ledger_secret
-from proxy.storage import open_tables
+from proxy.storage import open_period_reader, open_tables
 from proxy.table_tenants import TenantTables
 from proxy.tokens import EntraTokens, NoTokens
+from proxy.webhook_sender import WebhookSender
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +47,17 @@ class LedgerParts:
     keys: LedgerKeys
     directory: Directory
     meter: Meter
+    period_reader: PeriodReader
+    webhooks: httpx.AsyncBaseTransport
+    alerts: TableAlertStore
+    alert_delivery: AlertDelivery
+
+    async def aclose(self) -> None:
+        """Finish what is under way, and close what was opened besides the service."""
+        await self.meter.aclose()
+        await self.directory.aclose()
+        await self.period_reader.aclose()
+        await self.webhooks.aclose()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +70,9 @@ class Parts:
     mcp: McpServer
     health: Health
     pool_sessions: PoolSessions
+    open_sessions: OpenSessions
+    quotes: Quotes
+    capacity: CapacityWatch
     housekeeping: Housekeeping
 
 
@@ -64,16 +86,30 @@ def build_ledger(settings: LedgerSettings, service: TableServiceClient, *, clock
         granularity=Granularity(increment_seconds=settings.increment_seconds, tail_seconds=settings.tail_seconds),
         keys=LedgerKeys(current_key, keys),
         instance=secrets.token_hex(8),
+        pool_increment_seconds=settings.pool_billing_increment_seconds,
     )
     store = TableLedgerStore(service)
+    directory, alerts = Directory(TenantTables(service), clock=clock), TableAlertStore(service)
+    webhooks = open_transport()
     return LedgerParts(
         settings=settings,
         granularity=terms.granularity,
         clock=clock,
         store=store,
         keys=terms.keys,
-        directory=Directory(TenantTables(service), clock=clock),
+        directory=directory,
         meter=Meter(store=store, terms=terms, clock=clock),
+        period_reader=open_period_reader(service, store, clock=clock),
+        webhooks=webhooks,
+        alerts=alerts,
+        alert_delivery=AlertDelivery(
+            alerts=alerts,
+            directory=directory,
+            sender=WebhookSender(transport=webhooks, keys=terms.keys, clock=clock),
+            operator_url=settings.alert_webhook,
+            granularity=terms.granularity,
+            clock=clock,
+        ),
     )
 
 
@@ -117,5 +153,17 @@ def build(settings: Settings, *, clock: Clock = utc_now) -> Parts:
         identity=IdentityEndpoint(authenticator=ledger.directory, clock=clock),
         health=health,
         pool_sessions=pool_sessions,
+        open_sessions=OpenSessions(
+            ledger=ledger.store,
+            pools=pools,
+            namespace_secret=secret,
+            granularity=ledger.granularity,
+            clock=clock,
+            gateway=gateway,
+        ),
+        quotes=Quotes(
+            meter=ledger.meter, pools=pools, namespace_secret=secret, granularity=ledger.granularity, clock=clock
+        ),
+        capacity=CapacityWatch(alerts=ledger.alerts, pool_sessions=pool_sessions, pools=pools, clock=clock),
         housekeeping=housekeeping,
     )

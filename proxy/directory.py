@@ -62,8 +62,8 @@ class Directory:
         return Principal.of(key, tenant)
 
     async def put_tenant(self, tenant: Tenant) -> bool:
-        """Create or replace a tenant; say whether it was created."""
-        created = await self._tables.put_tenant(tenant)
+        """Create a tenant, or replace all of it but the instant of its creation; say whether it was created."""
+        created = await self._tables.put_tenant(tenant, now=self._clock())
         self._known_tenants.forget(tenant.id)
         return created
 
@@ -71,9 +71,9 @@ class Directory:
         """Read a tenant from storage."""
         return await self._tables.tenant(tenant_id)
 
-    def list_tenants(self) -> AsyncIterator[Tenant]:
-        """Read all tenants from storage, by id."""
-        return self._tables.all_tenants()
+    def list_tenants(self, *, after: str = "") -> AsyncIterator[Tenant]:
+        """Read all tenants whose ids come after this one from storage, by id."""
+        return self._tables.all_tenants(after=after)
 
     async def create_key(
         self, tenant_id: str | None, *, label: str, scopes: frozenset[Scope], expires_at: datetime | None = None

@@ -56,6 +56,8 @@ class ErrorCode(StrEnum):
     POOL_NOT_FOUND = "PoolNotFound"
     RESOURCE_NOT_FOUND = "ResourceNotFound"
     ADJUSTMENT_EXCEEDS_QUOTA = "AdjustmentExceedsQuota"
+    PERIOD_NOT_OVER = "PeriodNotOver"
+    PERIOD_CLOSED = "PeriodClosed"
     LENGTH_REQUIRED = "LengthRequired"
     REQUEST_TOO_LARGE = "RequestTooLarge"
     ANSWER_TOO_LARGE = "AnswerTooLarge"
@@ -84,6 +86,8 @@ ERRORS: Mapping[ErrorCode, ErrorRow] = MappingProxyType(
         ErrorCode.POOL_NOT_FOUND: ErrorRow(404, "There is no such session pool for this tenant.", False, _C),
         ErrorCode.RESOURCE_NOT_FOUND: ErrorRow(404, "There is no such resource.", False, _C),
         ErrorCode.ADJUSTMENT_EXCEEDS_QUOTA: ErrorRow(409, "The adjustment would exceed the quota.", False, _C),
+        ErrorCode.PERIOD_NOT_OVER: ErrorRow(409, "The period cannot be closed yet.", True, _C),
+        ErrorCode.PERIOD_CLOSED: ErrorRow(409, "Nothing is booked into that period any more.", False, _C),
         ErrorCode.LENGTH_REQUIRED: ErrorRow(
             411, "A request with a body needs a Content-Length; chunked bodies are not accepted.", False, _C
         ),

@@ -12,9 +12,9 @@ from typing import Protocol
 from metering.clock import Clock
 from metering.increments import Granularity
 from metering.meter import Admission, Ending, Meter, Outcome
-from metering.requests import Admit, QuotaExceeded, TooManySessions
+from metering.requests import Admit
 from metering.store import LedgerUnavailable
-from proxy import answers, calls, early_routes, headers, operations
+from proxy import answers, calls, early_routes, headers, operations, refusals
 from proxy.answers import UnusableAnswer
 from proxy.call_rates import CallRates
 from proxy.calls import Call
@@ -25,7 +25,6 @@ from proxy.pool import Answered, NoAnswer, NotSent, PoolOutcome, Refused, Sessio
 from proxy.pools import Pool
 from proxy.tenants import Principal, credential_from
 
-LEDGER_RETRY_SECONDS = 5
 POOL_RETRY_SECONDS = 10
 
 # What the pool says when it takes no session for a call; a container may say the same, and have run.
@@ -93,8 +92,18 @@ class Gateway:
 
     async def _handle(self, request: GatewayRequest) -> GatewayResponse:
         principal = await self._authenticator.authenticate(credential_from(request.headers))
+        self._rates.take(principal.calling_tenant())
+        return await self.carry(principal, request)
+
+    async def carry(self, principal: Principal, request: GatewayRequest) -> GatewayResponse:
+        """Carry one call for who is proven to be calling; the headers' key is not looked at.
+
+        The call does not count as one of the tenant's calls in a minute.
+
+        Raises:
+            GatewayError: every refusal of Tollgate's own.
+        """
         tenant = principal.calling_tenant()
-        self._rates.take(tenant)
         route = calls.choose_pool(tenant, self._pools, request.path)
         found = operations.match(request.method, route.path, route.pool.kind)
         principal.require(found.operation.scope)
@@ -130,35 +139,10 @@ class Gateway:
             answer = await self._meter.admit(call.tenant.id, request)
         except LedgerUnavailable as error:
             log.warning("call_not_admitted tenant=%s cause=%s", call.tenant.id, error)
-            raise GatewayError(
-                ErrorCode.METERING_UNAVAILABLE, retry_after_seconds=LEDGER_RETRY_SECONDS, headers=self._limits(call)
-            ) from error
-        match answer:
-            case QuotaExceeded():
-                raise self._over_quota(call, answer)
-            case TooManySessions():
-                wait = (answer.free_at - self._clock()).total_seconds()
-                raise GatewayError(
-                    ErrorCode.TOO_MANY_SESSIONS,
-                    f"All {answer.limit} concurrent sessions are in use; "
-                    f"one is free at {headers.instant(answer.free_at)} unless it is used again.",
-                    retry_after_seconds=wait,
-                    headers=self._limits(call),
-                )
-            case Admission():
-                return answer
-
-    def _over_quota(self, call: Call, refusal: QuotaExceeded) -> GatewayError:
-        minutes = self._granularity.minutes
-        needed, remaining = headers.number(minutes(refusal.needed)), headers.number(minutes(refusal.remaining))
-        span, until = "day" if refusal.daily else "month", headers.instant(refusal.until)
-        return GatewayError(
-            ErrorCode.QUOTA_EXCEEDED,
-            f"This call needs {needed} more session minutes; {remaining} are left of this {span}'s quota, "
-            f"which ends at {until}.",
-            headers=self._limits(call),
-            details={"neededMinutes": float(needed), "remainingMinutes": float(remaining), "quotaEndsAt": until},
-        )
+            raise refusals.metering_unavailable(headers=self._limits(call)) from error
+        if isinstance(answer, Admission):
+            return answer
+        raise refusals.not_admitted(answer, self._granularity, now=self._clock(), headers=self._limits(call))
 
     async def _resolve(self, call: Call, admission: Admission, outcome: PoolOutcome) -> PoolOutcome:
         """Ask the pool where an answer could be its refusal as well as the container's own words.

@@ -107,7 +107,7 @@ def read_query(raw: str, operation: Operation) -> SessionQuery:
         refuse_climbing(values.get(name, ""), name)
     session_name = values.pop("identifier", None)
     if operation.names_session and (session_name is not None or not _may_stand_in_body(operation)):
-        session_name = _checked_name(session_name)
+        session_name = checked_name(session_name)
     return SessionQuery(session_name, values, tuple(others))
 
 
@@ -124,7 +124,7 @@ def _read_container_query(raw: str) -> SessionQuery:
             others.append((name, part))
     if len(names) > 1:
         raise _invalid("The parameter 'identifier' stands in the query more than once.", "identifier")
-    return SessionQuery(_checked_name(names[0] if names else None), others=tuple(others))
+    return SessionQuery(checked_name(names[0] if names else None), others=tuple(others))
 
 
 def refuse_second_identifier(target: str, names: int) -> None:
@@ -171,7 +171,7 @@ def name_in_body(body: bytes) -> str:
     document = _read_object(body)
     fields = document.get("properties")
     name = fields.get("identifier") if isinstance(fields, dict) else None
-    return _checked_name(name if isinstance(name, str) else None)
+    return checked_name(name if isinstance(name, str) else None)
 
 
 def rewrite_body(body: bytes, dialect: Dialect, session_name: str, identifier: str) -> bytes:
@@ -247,7 +247,12 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 _JSON = json.JSONDecoder(object_pairs_hook=_object)
 
 
-def _checked_name(name: str | None) -> str:
+def checked_name(name: str | None) -> str:
+    """Return a decoded session name that may be used.
+
+    Raises:
+        GatewayError: `SessionRequestValidationFailed` if it is missing, too long, or cannot be printed.
+    """
     if not name:
         raise _invalid("The query parameter 'identifier' is missing.", "identifier")
     if len(name) > SESSION_NAME_LENGTH_MAX:

@@ -26,11 +26,13 @@ class Pool:
 
     Attributes:
         endpoints: pool management endpoints, without a trailing slash; one or more.
+        max_sessions: how many sessions it can hold, on all its endpoints; None: nobody has said.
     """
 
     name: str
     kind: PoolKind
     endpoints: tuple[str, ...]
+    max_sessions: int | None = None
 
     def __post_init__(self) -> None:
         """Refuse a pool that could not be addressed."""

@@ -7,18 +7,15 @@ this tenant's, and by what name. What stands in both is told, and nothing else.
 from datetime import UTC, datetime
 from typing import Any
 
-from metering.row_keys import WINDOWS, beyond
-from metering.rows import Window
-from metering.store import LedgerScan, LedgerUnavailable
+from metering.store import LedgerScan
 from proxy import headers
 from proxy.calls import Call
 from proxy.errors import ErrorCode, GatewayError
-from proxy.identifiers import pool_identifier
 from proxy.messages import GatewayResponse, json_response
 from proxy.pool_sessions import HeldSession, PoolSessions
+from proxy.windows import pool_of, read_windows
 
 PAGE = 200
-LEDGER_RETRY_SECONDS = 5
 _UNKNOWN = datetime(1, 1, 1, tzinfo=UTC)
 
 
@@ -53,22 +50,12 @@ class SessionLists:
 
     async def _names(self, call: Call) -> dict[str, str]:
         """Read the tenant's names for its sessions in this pool, by pool identifier."""
-        names: dict[str, str] = {}
-        tenant_id, secret = call.tenant.id, self._namespace_secret
-        try:
-            async for row in self._ledger.scan(tenant_id, WINDOWS, beyond(WINDOWS)):
-                # Windows do not say of which pool they are; the identifier that the pool would have given it does.
-                if isinstance(row, Window) and row.pool_identifier == pool_identifier(
-                    secret, tenant_id, call.pool.name, row.session_name
-                ):
-                    names[row.pool_identifier] = row.session_name
-        except LedgerUnavailable as error:
-            raise GatewayError(
-                ErrorCode.METERING_UNAVAILABLE,
-                "The ledger, which knows the tenant's sessions, cannot be reached now.",
-                retry_after_seconds=LEDGER_RETRY_SECONDS,
-            ) from error
-        return names
+        windows = await read_windows(self._ledger, call.tenant.id)
+        return {
+            window.pool_identifier: window.session_name
+            for window in windows
+            if pool_of(window, [call.pool], secret=self._namespace_secret, tenant_id=call.tenant.id) is not None
+        }
 
 
 def _view(name: str, held: HeldSession, end: str) -> dict[str, Any]:

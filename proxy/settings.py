@@ -19,6 +19,7 @@ from pydantic_settings import SettingsError as UnreadableSetting
 
 from proxy.pools import Pool, PoolKind
 from proxy.tenants import DEFAULT_POOL, POOL_NAME
+from proxy.webhook_urls import check_webhook_url
 
 SECRET_BYTES_MIN = 32
 
@@ -77,6 +78,7 @@ class PoolSetting(BaseModel):
 
     kind: PoolKind
     endpoints: tuple[AnyHttpUrl, ...] = Field(min_length=1)
+    max_sessions: int | None = Field(default=None, ge=1)
 
 
 class LedgerSettings(BaseSettings):
@@ -91,6 +93,10 @@ class LedgerSettings(BaseSettings):
     ledger_secret: Annotated[SecretStr, AfterValidator(_chain_keys)]
     rate_per_session_hour: Decimal = Field(default=Decimal("0.03"), ge=0)
     currency: str = Field(default="USD", pattern=r"^[A-Z]{3}$")
+    pool_rate_per_session_hour: Decimal = Field(default=Decimal("0.03"), ge=0)
+    pool_billing_increment_seconds: int = Field(default=3600, ge=1)
+    issuer: str = Field(default="Tollgate", min_length=1, max_length=200)
+    alert_webhook: Annotated[str, AfterValidator(check_webhook_url)] | None = None
 
     @property
     def tail_seconds(self) -> int:
@@ -103,6 +109,7 @@ class Settings(LedgerSettings):
 
     pool_endpoints: Annotated[tuple[AnyHttpUrl, ...], NoDecode, BeforeValidator(_split)] = Field(min_length=1)
     pool_kind: PoolKind = PoolKind.PYTHON
+    pool_max_sessions: int | None = Field(default=None, ge=1)
     pools: dict[Annotated[str, AfterValidator(_pool_name)], PoolSetting] = Field(default_factory=dict)
     pool_auth: PoolAuth = PoolAuth.ENTRA
     pool_timeout_seconds: float = Field(default=225, gt=0, lt=230)  # the platform cuts a call off at 230 s
@@ -114,12 +121,12 @@ class Settings(LedgerSettings):
     def all_pools(self) -> tuple[Pool, ...]:
         """The default pool and the others, by name."""
 
-        def pool(name: str, kind: PoolKind, endpoints: tuple[AnyHttpUrl, ...]) -> Pool:
-            return Pool(name, kind, tuple(str(endpoint).rstrip("/") for endpoint in endpoints))
+        def pool(name: str, kind: PoolKind, endpoints: tuple[AnyHttpUrl, ...], max_sessions: int | None) -> Pool:
+            return Pool(name, kind, tuple(str(endpoint).rstrip("/") for endpoint in endpoints), max_sessions)
 
         return (
-            pool(DEFAULT_POOL, self.pool_kind, self.pool_endpoints),
-            *(pool(name, setting.kind, setting.endpoints) for name, setting in sorted(self.pools.items())),
+            pool(DEFAULT_POOL, self.pool_kind, self.pool_endpoints, self.pool_max_sessions),
+            *(pool(name, p.kind, p.endpoints, p.max_sessions) for name, p in sorted(self.pools.items())),
         )
 
 

@@ -10,9 +10,10 @@ a column that came after the first rows may be missing, and then stands for its 
 parameters only. A table that is missing is empty, and is created by the first write.
 """
 
+import json
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Literal, Protocol
 
@@ -20,6 +21,7 @@ from azure.core.exceptions import AzureError, ResourceExistsError, ResourceNotFo
 from azure.data.tables import UpdateMode
 
 from metering.entries import read_instant, write_instant
+from metering.rates import RateChange
 from proxy.errors import ErrorCode, GatewayError
 from proxy.tenants import DEFAULT_POOL, ApiKey, Scope, Tenant
 
@@ -27,6 +29,8 @@ TENANTS_TABLE = "TollgateTenants"
 KEYS_TABLE = "TollgateKeys"
 
 RETRY_AFTER_SECONDS = 5
+
+_NO_PERCENTS = "none"  # no text stands for the usual ones
 
 type Entity = Mapping[str, Any]
 
@@ -69,10 +73,6 @@ class Table(Protocol):
         """Read the rows that match."""
         ...
 
-    def list_entities(self) -> AsyncIterable[Entity]:
-        """Read all rows."""
-        ...
-
 
 class TableService(Protocol):
     """What is used of the SDK's async `TableServiceClient`; its retries are those of every lookup."""
@@ -97,18 +97,21 @@ class TenantTables:
         entity = await _get(self._tenants, tenant_id, "tenant")
         return None if entity is None else _read_tenant(entity)
 
-    async def put_tenant(self, tenant: Tenant) -> bool:
-        """Create or replace a tenant; say whether it was created."""
+    async def put_tenant(self, tenant: Tenant, *, now: datetime) -> bool:
+        """Create a tenant, or change all that is said of it but when it was created; say whether it was created."""
         entity = _write_tenant(tenant)
-        if await _create(self._tenants, entity):
+        if await _create(self._tenants, {**entity, "created_at": write_instant(now)}):
             return True
         with _reaching_storage():
-            await self._tenants.upsert_entity(entity, UpdateMode.REPLACE)
+            await self._tenants.upsert_entity(entity, UpdateMode.MERGE)
         return False
 
-    async def all_tenants(self) -> AsyncIterator[Tenant]:
-        """Read all tenants, by id."""
-        async for entity in _rows(self._tenants.list_entities):
+    async def all_tenants(self, *, after: str = "") -> AsyncIterator[Tenant]:
+        """Read all tenants whose ids come after this one, by id."""
+        parameters = {"after": after}
+        async for entity in _rows(
+            lambda: self._tenants.query_entities("PartitionKey gt @after", parameters=parameters)
+        ):
             yield _read_tenant(entity)
 
     async def key(self, key_id: str) -> ApiKey | None:
@@ -202,6 +205,9 @@ def _write_tenant(tenant: Tenant) -> dict[str, Any]:
         "rate_per_session_hour": _write_decimal(tenant.rate_per_session_hour),
         "pools": " ".join(tenant.pools),
         "suspended": tenant.suspended,
+        "rate_changes": _write_changes(tenant.rate_changes),
+        "webhook_url": tenant.webhook_url or "",
+        "alert_percents": _write_percents(tenant.alert_percents),
     }
 
 
@@ -216,6 +222,10 @@ def _read_tenant(entity: Entity) -> Tenant:
         rate_per_session_hour=_read_decimal(entity["rate_per_session_hour"]),
         pools=tuple(entity.get("pools", DEFAULT_POOL).split()),
         suspended=entity["suspended"],
+        rate_changes=_read_changes(entity.get("rate_changes", "[]")),
+        webhook_url=entity.get("webhook_url") or None,
+        alert_percents=_read_percents(entity.get("alert_percents", "")),
+        created_at=_read_optional(entity.get("created_at", "")),
     )
 
 
@@ -252,6 +262,22 @@ def _write_decimal(value: Decimal | None) -> str:
 
 def _read_decimal(text: str) -> Decimal | None:
     return Decimal(text) if text else None
+
+
+def _write_changes(changes: tuple[RateChange, ...]) -> str:
+    return json.dumps([[c.from_day.isoformat(), _write_decimal(c.per_session_hour)] for c in changes])
+
+
+def _read_changes(text: str) -> tuple[RateChange, ...]:
+    return tuple(RateChange(date.fromisoformat(day), _read_decimal(rate)) for day, rate in json.loads(text))
+
+
+def _write_percents(percents: tuple[int, ...] | None) -> str:
+    return "" if percents is None else " ".join(map(str, percents)) or _NO_PERCENTS
+
+
+def _read_percents(text: str) -> tuple[int, ...] | None:
+    return None if not text else tuple(map(int, text.removeprefix(_NO_PERCENTS).split()))
 
 
 def _write_optional(at: datetime | None) -> str:

@@ -17,7 +17,9 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Self
 
+from metering.alerts import PERCENTS_DEFAULT
 from metering.increments import Granularity
+from metering.rates import RateChange, Rates
 from metering.requests import Quota
 from proxy.errors import ErrorCode, GatewayError
 
@@ -58,9 +60,13 @@ class Tenant:
         minutes_per_day: the same for a UTC day.
         max_concurrent_sessions: sessions that may be paid for at one instant, at least 1.
         calls_per_minute: calls that one instance of the gateway takes in a minute; a protection, no part of the bill.
-        rate_per_session_hour: price of one session for one hour, in the gateway's currency.
+        rate_per_session_hour: price of one session for one hour, in the gateway's currency, before the first change.
+        rate_changes: the days from which another price holds, in order, each once.
         pools: names of the session pools that it may use; the first is the one it reaches without naming a pool.
         suspended: may read its usage, and do nothing else.
+        webhook_url: where its alerts go; None: nowhere.
+        alert_percents: thresholds of its quota; None: the usual ones.
+        created_at: None for a tenant that is not kept yet, or was made before this was noted.
     """
 
     id: str
@@ -70,8 +76,12 @@ class Tenant:
     max_concurrent_sessions: int | None = None
     calls_per_minute: int | None = None
     rate_per_session_hour: Decimal | None = None
+    rate_changes: tuple[RateChange, ...] = ()
     pools: tuple[str, ...] = (DEFAULT_POOL,)
     suspended: bool = False
+    webhook_url: str | None = None
+    alert_percents: tuple[int, ...] | None = None
+    created_at: datetime | None = None
 
     def __post_init__(self) -> None:
         """Refuse a tenant that could be neither isolated nor metered, or reaches no pool."""
@@ -87,7 +97,14 @@ class Tenant:
             increments_per_period=None if month is None else granularity.within(month),
             increments_per_day=None if day is None else granularity.within(day),
             sessions=self.max_concurrent_sessions,
+            alert_percents=PERCENTS_DEFAULT if self.alert_percents is None else self.alert_percents,
         )
+
+    def rates(self, usual: Decimal) -> Rates:
+        """Say what a session hour costs the tenant on each day, where `usual` is what it costs everybody."""
+        own = self.rate_per_session_hour
+        changes = ((c.from_day, usual if c.per_session_hour is None else c.per_session_hour) for c in self.rate_changes)
+        return Rates(usual if own is None else own, tuple(changes))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,9 @@ Rules of this file: pure data.
 
 from collections.abc import Iterable, Iterator
 
-from console.bodies import PAGE_DEFAULT, PAGE_MAX, SEQUENCE_MAX
+from console.bodies import PAGE_DEFAULT, PAGE_MAX, REPORT_PAGE_DEFAULT, REPORT_PAGE_MAX, SEQUENCE_MAX
 from console.openapi.console_schemas import KEY, PERIOD, TENANT
-from console.openapi.parts import Json, answer, content, parameter, schema
+from console.openapi.parts import TEXT, Json, answer, content, headers, one_of, parameter, schema
 from console.openapi.refusals import Refusals
 from console.openapi.routes import Route
 from proxy.errors import ErrorCode
@@ -38,17 +38,51 @@ _AFTER = parameter(
     {"type": "integer", "minimum": 0, "maximum": SEQUENCE_MAX - PAGE_MAX, "default": 0},
     "The sequence number after which the page begins.",
 )
+_LATEST = parameter(
+    "query",
+    "latest",
+    {"type": "integer", "minimum": 1, "maximum": PAGE_MAX},
+    "So many of the newest entries, and no others.",
+)
+_FORMAT = parameter(
+    "query",
+    "format",
+    {"type": "string", "enum": ["json", "csv", "focus"], "default": "json"},
+    "The format: JSON, CSV, or CSV with the columns of FOCUS 1.2; left out, `Accept` decides.",
+)
+_TABLE_FORMAT = parameter(
+    "query",
+    "format",
+    {"type": "string", "enum": ["json", "csv"], "default": "json"},
+    "The format; left out, `Accept` decides.",
+)
+_MONTH = parameter("path", "period", PERIOD, "A UTC month that has begun.")
+_AFTER_TENANT = parameter("query", "after", TENANT, "The tenant's id after which the page begins.")
+_TENANTS_LIMIT = parameter(
+    "query",
+    "limit",
+    {"type": "integer", "minimum": 1, "maximum": REPORT_PAGE_MAX, "default": REPORT_PAGE_DEFAULT},
+    "How many tenants a page has.",
+)
 _LIMIT = parameter(
     "query",
     "limit",
     {"type": "integer", "minimum": 1, "maximum": PAGE_MAX, "default": PAGE_DEFAULT},
     "How many entries a page has.",
 )
-_STATEMENT, _ENTRIES = "The statement of a month: what was charged, what it costs, what is left.", "A page of entries."
 
 
 def _body(name: str) -> Json:
     return {"required": True, "content": content(schema(name))}
+
+
+def _shown(name: str, *, as_table: bool) -> Json:
+    """Describe an answer that went well; one that is a table comes as CSV as well."""
+    shown = content(schema(name))
+    if not as_table:
+        return answer("It went well.", shown)
+    shown |= content(TEXT, "text/csv")
+    return answer("It went well.", shown, answer_headers=headers(optional=("Link", "Content-Disposition", "Vary")))
 
 
 def _operator(
@@ -61,9 +95,12 @@ def _operator(
     query: tuple[Json, ...] = (),
     statuses: tuple[str, ...] = ("200",),
     description: str = "",
+    as_table: bool = False,
 ) -> Route:
     method, path = route.split(" ")
-    named = [known for name, known in (("{tenant}", _TENANT), ("{key}", _KEY)) if name in path]
+    every = (("{tenant}", _TENANT), ("{key}", _KEY), ("{period}", _MONTH))
+    placed = [known for name, known in every if name in path]
+    named = any(known in placed for known in (_TENANT, _KEY))
     return Route(
         method=method,
         path=f"/operator{path}",
@@ -72,9 +109,9 @@ def _operator(
         summary=summary,
         description=description,
         scope=Scope.OPERATOR,
-        parameters=(*named, *query),
+        parameters=(*placed, *query),
         body=_body(body) if body else None,
-        answers={status: answer("It went well.", content(schema(shown))) for status in statuses},
+        answers={status: _shown(shown, as_table=as_table) for status in statuses},
         refusals=Refusals.of(_EVERY_CALL, _NAMED if named else (), *refused),
     )
 
@@ -132,15 +169,21 @@ def operator_routes() -> Iterator[Route]:
         f"POST {tenant}/adjustments",
         "adjust",
         "Correct a tenant's balance in the current month",
-        "Adjustment",
+        "Entry",
         _BODY,
-        {ErrorCode.ADJUSTMENT_EXCEEDS_QUOTA},
+        {ErrorCode.ADJUSTMENT_EXCEEDS_QUOTA, ErrorCode.PERIOD_CLOSED},
         body="AdjustmentBody",
         statuses=("201",),
         description="By whole increments, signed; negative minutes are in the tenant's favour.",
     )
     yield _operator(
-        f"GET {tenant}/usage", "getTenantStatement", "Read a tenant's statement", "Statement", _READ, query=(_PERIOD,)
+        f"GET {tenant}/usage",
+        "getTenantStatement",
+        "Read a tenant's statement",
+        "Statement",
+        _READ,
+        query=(_PERIOD, _FORMAT),
+        as_table=True,
     )
     yield _operator(
         f"GET {tenant}/usage/entries",
@@ -148,8 +191,12 @@ def operator_routes() -> Iterator[Route]:
         "List a tenant's entries",
         "Entries",
         _READ,
-        query=(_PERIOD, _AFTER, _LIMIT),
+        query=(_PERIOD, _AFTER, _LIMIT, _LATEST, _TABLE_FORMAT),
+        as_table=True,
     )
+    yield from _session_routes(tenant)
+    yield from _report_routes()
+    yield from _alert_routes(tenant)
     yield _operator(
         f"GET {tenant}/verification",
         "verify",
@@ -169,11 +216,89 @@ def operator_routes() -> Iterator[Route]:
     )
 
 
+def _session_routes(tenant: str) -> Iterator[Route]:
+    """Describe the operator's hand on open sessions."""
+    yield _operator(
+        f"GET {tenant}/sessions", "listTenantSessions", "List a tenant's open sessions", "OpenSessions", _READ
+    )
+    yield _operator(
+        f"DELETE {tenant}/sessions",
+        "endTenantSession",
+        "End one of a tenant's sessions",
+        "EndedSession",
+        _READ,
+        _POOLS,
+        {ErrorCode.POOL_NOT_FOUND, ErrorCode.POOL_BUSY},
+        query=(
+            parameter("query", "session", TEXT, "The tenant's name for the session.", required=True),
+            parameter("query", "pool", TEXT, "The pool's name; left out: the tenant's first."),
+        ),
+        description="As the tenant's own call would; a suspended tenant's sessions, too.",
+    )
+
+
+def _report_routes() -> Iterator[Route]:
+    """Describe reports of months, and their closing."""
+    pages = (_AFTER_TENANT, _TENANTS_LIMIT)
+    yield _operator(
+        "GET /reports/{period}",
+        "getReport",
+        "Read the report of a month",
+        "Report",
+        _READ,
+        query=(*pages, _FORMAT),
+        as_table=True,
+        description="A line for each tenant; totals are those of the page. As CSV, `Link` leads to the next page.",
+    )
+    yield _operator(
+        "POST /reports/{period}/close",
+        "closeReport",
+        "Close the statements of a month for good",
+        "Closed",
+        _READ,
+        {ErrorCode.PERIOD_NOT_OVER},
+        query=pages,
+        description="From ten minutes after the month's end on. A repeat changes nothing.",
+    )
+
+
+def _alert_routes(tenant: str) -> Iterator[Route]:
+    """Describe alerts, and where they go."""
+    which = (
+        parameter("query", "tenant", TENANT, "One tenant's alone; left out: all of them, and those about pools."),
+        parameter("query", "state", one_of(["pending", "done"]), "Only those; left out: all."),
+    )
+    yield _operator("GET /alerts", "listAlerts", "List alerts", "Alerts", _READ, _NAMED, query=which)
+    yield _operator(
+        "POST /alerts/deliver",
+        "deliverAlerts",
+        "Deliver what is due now",
+        "Deliveries",
+        description="A timer does the same every minute.",
+    )
+    yield _operator("GET /webhook", "getOperatorWebhook", "Look at the operator's webhook", "Webhook")
+    yield _operator(f"GET {tenant}/webhook", "getTenantWebhook", "Look at a tenant's webhook", "Webhook")
+
+
 def usage_routes() -> Iterator[Route]:
     """Describe what a tenant can read about its own use."""
-    for path, operation_id, summary, shown, query in (
-        ("/usage", "getStatement", "Read your statement", "Statement", (_PERIOD,)),
-        ("/usage/entries", "listEntries", "List your entries", "Entries", (_PERIOD, _AFTER, _LIMIT)),
+    named = parameter("query", "identifier", TEXT, "Your name for the session.", required=True)
+    pool = parameter("query", "pool", TEXT, "The pool's name; left out: your first.")
+    pages = (_PERIOD, _AFTER, _LIMIT, _LATEST, _TABLE_FORMAT)
+    for path, operation_id, summary, shown, query, refused in (
+        ("/usage", "getStatement", "Read your statement", "Statement", (_PERIOD, _FORMAT), ()),
+        ("/usage/entries", "listEntries", "List your entries", "Entries", pages, ()),
+        ("/usage/sessions", "listOpenSessions", "List your open sessions", "OpenSessions", (), ()),
+        (
+            "/usage/quote",
+            "getQuote",
+            "Ask what a call would be charged now",
+            "Quote",
+            (named, pool),
+            (ErrorCode.POOL_NOT_FOUND,),
+        ),
+        ("/usage/alerts", "listOwnAlerts", "List your alerts", "Alerts", (), ()),
+        ("/usage/webhook", "getWebhook", "Look at your webhook", "Webhook", (), ()),
     ):
         yield Route(
             method="GET",
@@ -183,6 +308,6 @@ def usage_routes() -> Iterator[Route]:
             summary=summary,
             scope=Scope.USAGE,
             parameters=query,
-            answers={"200": answer(_STATEMENT if shown == "Statement" else _ENTRIES, content(schema(shown)))},
-            refusals=Refusals.of(_EVERY_CALL, _READ),
+            answers={"200": _shown(shown, as_table=shown in {"Statement", "Entries"})},
+            refusals=Refusals.of(_EVERY_CALL, _READ if query else (), refused),
         )

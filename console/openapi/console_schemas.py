@@ -9,7 +9,15 @@ from typing import Any
 
 from pydantic.json_schema import models_json_schema
 
-from console.bodies import POOLS_MAX, AdjustmentBody, ExpiryBody, OperatorKeyBody, TenantBody, TenantKeyBody
+from console.bodies import (
+    POOLS_MAX,
+    RATES_MAX,
+    AdjustmentBody,
+    ExpiryBody,
+    OperatorKeyBody,
+    TenantBody,
+    TenantKeyBody,
+)
 from console.openapi.parts import (
     COUNT,
     FLAG,
@@ -24,10 +32,13 @@ from console.openapi.parts import (
     said,
 )
 from console.openapi.parts import schema as component
+from metering.alerts import PERCENTS_MAX, Subject, Target
 from metering.entries import Kind
 from metering.reconcile import Mismatch
+from metering.statements import LineKind
 from metering.verify import Flaw
 from proxy.tenants import KEY_ID, OPERATOR_SCOPES, POOL_NAME, TENANT_ID, TENANT_SCOPES
+from proxy.webhook_urls import URL_LENGTH_MAX
 
 _BODIES = (TenantBody, TenantKeyBody, OperatorKeyBody, ExpiryBody, AdjustmentBody)
 
@@ -44,6 +55,17 @@ _POSITIVE: Json = {"type": "integer", "minimum": 1}
 _TENANT_SCOPES = one_of(sorted(TENANT_SCOPES))
 _ANY_SCOPE = one_of(sorted(TENANT_SCOPES | OPERATOR_SCOPES))
 
+_DAY: Json = {"type": "string", "format": "date"}
+_RATE: Json = {
+    "anyOf": [
+        {"type": "number", "minimum": 0, "maximum": 1_000_000},
+        {"type": "string", "pattern": r"^\d{1,6}(?:\.\d{1,6})?$"},
+        {"type": "null"},
+    ],
+    "default": None,
+    "description": "With up to six decimal places.",
+}
+
 # What checks in code say of fields and no model does.
 _TOLD: dict[tuple[str, str], Json] = {
     ("TenantKeyBody", "scopes"): {
@@ -59,14 +81,50 @@ _TOLD: dict[tuple[str, str], Json] = {
         ],
         "default": None,
     },
-    ("TenantBody", "rate_per_session_hour"): {
+    ("TenantBody", "rate_per_session_hour"): _RATE,
+    ("TenantBody", "rates"): {
         "anyOf": [
-            {"type": "number", "minimum": 0, "maximum": 1_000_000},
-            {"type": "string", "pattern": r"^\d{1,6}(?:\.\d{1,6})?$"},
+            {
+                "type": "array",
+                "maxItems": RATES_MAX,
+                "items": {
+                    "type": "object",
+                    "additionalProperties": False,
+                    "properties": {"from": _DAY, "rate_per_session_hour": _RATE},
+                    "required": ["from", "rate_per_session_hour"],
+                },
+            },
             {"type": "null"},
         ],
         "default": None,
-        "description": "With up to six decimal places.",
+        "description": "Other prices, each from its day on; null: the gateway's own again. Each day once.",
+    },
+    ("TenantBody", "webhook_url"): {
+        "anyOf": [{"type": "string", "maxLength": URL_LENGTH_MAX}, {"type": "null"}],
+        "default": None,
+        "description": "Where the tenant's alerts go: https, without user and fragment.",
+    },
+    ("TenantBody", "alert_percents"): {
+        "anyOf": [
+            {
+                "type": "array",
+                "maxItems": PERCENTS_MAX,
+                "items": {"type": "integer", "minimum": 1, "maximum": 100},
+            },
+            {"type": "null"},
+        ],
+        "default": None,
+        "description": "Thresholds of the month's quota; null: 50, 75, 90 and 100.",
+    },
+    ("AdjustmentBody", "corrects"): {
+        "anyOf": [PERIOD, {"type": "null"}],
+        "default": None,
+        "description": "The earlier month that is made good.",
+    },
+    ("AdjustmentBody", "period"): {
+        "anyOf": [PERIOD, {"type": "null"}],
+        "default": None,
+        "description": "The month to book into: the current one, and no other.",
     },
 }
 
@@ -99,20 +157,27 @@ def _plain(value: Any, types: Json) -> Any:
     return {name: _plain(part, types) for name, part in value.items() if name != "title"}
 
 
-_MINUTES = record(
-    {
-        "charged": NUMBER,
-        "reversed": NUMBER,
-        "adjusted": NUMBER,
-        "billed": said(NUMBER, "What was charged, less what was reversed, and what was adjusted."),
-        "quota": nullable(NUMBER),
-        "remaining": nullable(NUMBER),
-    }
-)
+_SUMS: Json = {
+    "charged": NUMBER,
+    "reversed": NUMBER,
+    "adjusted": NUMBER,
+    "billed": said(NUMBER, "What was charged, less what was reversed, and what was adjusted."),
+}
+_MINUTES = record({**_SUMS, "quota": nullable(NUMBER), "remaining": nullable(NUMBER)})
+_DAYS = listing(record({"date": _DAY, "minutes": NUMBER, "sessions": {"type": "integer"}}))
+_AMOUNT: Json = {"type": "string", "pattern": r"^-?\d+\.\d{4}$", "description": "A decimal, in the currency named."}
+_NEXT = nullable(said(TEXT, "Path and query of the next page; null: this is the last."))
+_POOL_SUMS: Json = {
+    "pool_minutes": said(NUMBER, "What the pool is estimated to bill."),
+    "stranded_minutes": said(NUMBER, "What of it was sold to nobody."),
+    "pool_cost": _AMOUNT,
+    "margin": said(_AMOUNT, "The bill less the pool's; below 0: money is lost."),
+}
 _TODAY = record({"used": NUMBER, "quota": NUMBER, "remaining": NUMBER})
 _ENTRY: Json = {
     "sequence": said(_POSITIVE, "Its place in the tenant's month, without gaps."),
     "kind": one_of(kind.value for kind in Kind),
+    "why": one_of(["opened", "extended", "did_not_run", "ended_early", "adjusted"], "What made it."),
     "at": said(INSTANT, "When it was booked."),
     "session": nullable(said(TEXT, "The tenant's name for the session.")),
     "from": nullable(said(INSTANT, "Where the time that it pays for begins.")),
@@ -121,6 +186,8 @@ _ENTRY: Json = {
     "minutes": NUMBER,
     "operation": nullable(TEXT),
     "request_id": TEXT,
+    "reason": nullable(said(TEXT, "The operator's words, for adjustments.")),
+    "corrects": nullable(said(PERIOD, "For adjustments, the earlier month that is made good.")),
 }
 _KEY: Json = {
     "id": KEY,
@@ -135,29 +202,152 @@ ANSWER_SCHEMAS: Json = {
     "Statement": record(
         {
             "tenant": TENANT,
+            "name": TEXT,
             "period": PERIOD,
             "increment_seconds": _POSITIVE,
             "minutes": _MINUTES,
             "minutes_today": said(_TODAY, "With a daily quota, in the current month."),
-            "sessions_opened": COUNT,
-            "days": listing(
-                record({"date": {"type": "string", "format": "date"}, "minutes": NUMBER, "sessions": COUNT})
+            "sessions_opened": {"type": "integer"},
+            "days": _DAYS,
+            "lines": listing(component("Line")),
+            "cost": record(
+                {
+                    "amount": said(_AMOUNT, "The sum of the lines."),
+                    "currency": TEXT,
+                    "rate_per_session_hour": said(_MONEY, "That of the last day in the statement."),
+                    "rates": listing(record({"from": _DAY, "rate_per_session_hour": _MONEY})),
+                }
             ),
-            "cost": record({"amount": said(TEXT, "A decimal."), "currency": TEXT, "rate_per_session_hour": _MONEY}),
             "closed": said(FLAG, "Whether it can no longer change."),
+            "closed_at": nullable(INSTANT),
             "complete_until": INSTANT,
         },
         optional=["minutes_today"],
         description="A tenant's account for a month.",
     ),
+    "Line": record(
+        {
+            "date": _DAY,
+            "kind": one_of(kind.value for kind in LineKind),
+            "corrects": nullable(said(PERIOD, "The earlier month that an adjustment makes good.")),
+            "minutes": NUMBER,
+            "sessions": {"type": "integer"},
+            "rate_per_session_hour": _MONEY,
+            "cost": _AMOUNT,
+        },
+        description="What a day costs: its usage, or its adjustments.",
+    ),
+    "Report": record(
+        {
+            "period": PERIOD,
+            "currency": TEXT,
+            "increment_seconds": _POSITIVE,
+            "complete_until": INSTANT,
+            "closed": said(FLAG, "Whether no line can change any more."),
+            "lines": listing(component("ReportLine")),
+            "totals": component("ReportTotals"),
+            "next": _NEXT,
+        },
+        description="A page of all tenants' statements of a month.",
+    ),
+    "ReportLine": record(
+        {
+            "tenant": TENANT,
+            "name": TEXT,
+            "minutes": _MINUTES,
+            "sessions_opened": {"type": "integer"},
+            "cost": _AMOUNT,
+            **{name: nullable(value) for name, value in _POOL_SUMS.items()},
+            "closed": FLAG,
+        },
+        description="What one tenant owes and what its sessions cost; null where the pool's time was not counted.",
+    ),
+    "ReportTotals": record(
+        {
+            "tenants": COUNT,
+            "minutes": record(_SUMS),
+            "sessions_opened": {"type": "integer"},
+            "cost": _AMOUNT,
+            **_POOL_SUMS,
+            "days": _DAYS,
+        },
+        description="The sums over the lines of the page.",
+    ),
+    "Closed": record(
+        {
+            "period": PERIOD,
+            "closed": said(COUNT, "How many statements were closed now."),
+            "already_closed": COUNT,
+            "next": _NEXT,
+        }
+    ),
+    "OpenSessions": record({"at": INSTANT, "sessions": listing(component("OpenSession"))}),
+    "OpenSession": record(
+        {
+            "session": TEXT,
+            "pool": nullable(TEXT),
+            "opened_at": INSTANT,
+            "paid_until": INSTANT,
+            "minutes": said(NUMBER, "What was paid for it since it was opened."),
+            "would_return_minutes": said(NUMBER, "What ending it now gives back."),
+            "end": nullable(record({"method": one_of(["DELETE", "POST"]), "path": TEXT})),
+        },
+        description="A session that is paid for now; `end` is the call that ends it.",
+    ),
+    "EndedSession": record(
+        {"session": TEXT, "pool": TEXT, "ended": {"const": True}, "reversed_minutes": said(NUMBER, "What came back.")}
+    ),
+    "Quote": record(
+        {
+            "session": TEXT,
+            "pool": TEXT,
+            "at": INSTANT,
+            "admitted": FLAG,
+            "charged_minutes": NUMBER,
+            "cost": record({"amount": _AMOUNT, "currency": TEXT}),
+            "opens_session": FLAG,
+            "paid_until": nullable(INSTANT),
+            "refusal": nullable(record({"code": TEXT, "message": TEXT})),
+        },
+        description="What a call on a session would be charged.",
+    ),
+    "Alerts": record({"alerts": listing(component("Alert"))}),
+    "Alert": record(
+        {
+            "id": said(TEXT, "The same however often the alert is sent."),
+            "subject": one_of(subject.value for subject in Subject),
+            "tenant": nullable(TENANT),
+            "pool": nullable(TEXT),
+            "percent": {"type": "integer", "minimum": 1, "maximum": 100},
+            "limit_minutes": NUMBER,
+            "used_minutes": NUMBER,
+            "limit_sessions": COUNT,
+            "used_sessions": COUNT,
+            "at": INSTANT,
+            "period": nullable(PERIOD),
+            "entry": nullable(said(TEXT, "Month and sequence of the entry that reached the threshold.")),
+            "state": one_of(["pending", "done"]),
+            "waiting_for": listing(one_of(target.value for target in Target)),
+            "attempts": said(COUNT, "Deliveries that failed in a row."),
+            "next_attempt_at": nullable(INSTANT),
+            "delivered_at": nullable(INSTANT),
+            "problem": nullable(TEXT),
+        },
+        optional=["limit_minutes", "used_minutes", "limit_sessions", "used_sessions"],
+        description="A threshold of a quota, or of a pool's capacity, that was reached.",
+    ),
+    "Deliveries": record({"delivered": COUNT, "failed": COUNT, "waiting": COUNT}),
+    "Webhook": record(
+        {"url": nullable(TEXT), "secret": said(TEXT, "Verifies signatures; `whsec_` and base64.")},
+        description="Where alerts go.",
+    ),
     "Entry": record(_ENTRY, description="A row of the ledger: a charge, a reversal or an adjustment."),
     "Entries": record(
         {
             "entries": listing(component("Entry")),
-            "next": nullable(said(TEXT, "Path and query of the next page; null: this is the last.")),
+            "next": _NEXT,
         }
     ),
-    "Adjustment": record({**_ENTRY, "reason": TEXT}),
     "Tenant": record(
         {
             "id": TENANT,
@@ -167,8 +357,12 @@ ANSWER_SCHEMAS: Json = {
             "max_concurrent_sessions": nullable(_POSITIVE),
             "calls_per_minute": nullable(_POSITIVE),
             "rate_per_session_hour": nullable(_MONEY),
+            "rates": listing(record({"from": _DAY, "rate_per_session_hour": nullable(_MONEY)})),
             "pools": listing(POOL_NAMED),
             "suspended": FLAG,
+            "webhook_url": nullable(TEXT),
+            "alert_percents": nullable(listing({"type": "integer"})),
+            "created_at": nullable(INSTANT),
         },
         description="A tenant; a limit that is null does not exist, a rate that is null is the gateway's own.",
     ),

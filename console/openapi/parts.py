@@ -43,6 +43,9 @@ HEADERS: Mapping[str, tuple[Json, str]] = {
     "X-Ms-New-Allocation": ({"type": "string", "enum": ["true", "false"]}, "The pool's word for `Tollgate-Session`."),
     "ETag": (TEXT, "Of this document; with it in `If-None-Match` the answer is 304 if nothing has changed."),
     "Cache-Control": (TEXT, "How long the answer may be kept."),
+    "Link": (TEXT, 'Leads to the next page of a table, as `rel="next"`.'),
+    "Content-Disposition": (TEXT, "A name for the file."),
+    "Vary": (TEXT, "What the choice of the format depends on."),
     "Mcp-Session-Id": (TEXT, "The id that the client is to send from now on."),
 }
 

@@ -10,17 +10,22 @@ from dataclasses import dataclass, field
 from aiohttp import web
 
 from console.wiring import Ledger, build_apis
-from metering.clock import Clock
+from metering.clock import Clock, utc_now
 from metering.entries import LedgerKeys
 from metering.increments import Granularity
 from metering.meter import Meter
+from metering.period_reader import PeriodReader
+from metering.table_alerts import TableAlertStore
 from metering.table_store import TableLedgerStore
+from proxy.alerting import AlertDelivery
 from proxy.answering import answer
 from proxy.directory import Directory
 from proxy.messages import GatewayRequest
+from proxy.pool import open_transport
 from proxy.settings import LedgerSettings
-from proxy.storage import open_tables
+from proxy.storage import open_period_reader, open_tables
 from proxy.table_tenants import TenantTables
+from proxy.webhook_sender import WebhookSender
 from tests.support.building import KEYS, granularity, terms
 
 LEDGER_SECRET = "k1:" + "1" * 32
@@ -35,6 +40,9 @@ class Parts:
     store: Ledger
     directory: Directory
     meter: Meter
+    period_reader: PeriodReader
+    alerts: TableAlertStore
+    alert_delivery: AlertDelivery
     granularity: Granularity = field(default_factory=granularity)
     keys: LedgerKeys = KEYS
 
@@ -43,17 +51,32 @@ class Parts:
 async def open_parts(azurite: str, clock: Clock) -> AsyncIterator[Parts]:
     """Make the parts, and close them."""
     async with open_tables(azurite) as service:
-        store = TableLedgerStore(service)
+        store, alerts, directory = (
+            TableLedgerStore(service),
+            TableAlertStore(service),
+            Directory(TenantTables(service), clock=clock),
+        )
         parts = Parts(
             settings=LedgerSettings.model_validate({"storage": azurite, "ledger_secret": LEDGER_SECRET}),
             clock=clock,
             store=store,
-            directory=Directory(TenantTables(service), clock=clock),
+            directory=directory,
             meter=Meter(store=store, terms=terms(), clock=clock),
+            period_reader=open_period_reader(service, store, clock=utc_now),  # storage has a clock of its own
+            alerts=alerts,
+            alert_delivery=AlertDelivery(
+                alerts=alerts,
+                directory=directory,
+                sender=WebhookSender(transport=open_transport(), keys=KEYS, clock=clock),
+                operator_url=None,
+                granularity=granularity(),
+                clock=clock,
+            ),
         )
         yield parts
         await parts.meter.aclose()
         await parts.directory.aclose()
+        await parts.period_reader.aclose()
 
 
 def fresh_id() -> str:

@@ -23,13 +23,17 @@ from metering.entries import Entry, Kind
 from metering.increments import Granularity
 from metering.periods import Period
 from metering.reconcile import Difference, Mismatch
+from metering.reports import PoolEstimate, ReportLine, total
 from metering.rows import DayNumbers
-from metering.statements import DayQuota, Statement
+from metering.statements import DayQuota, Line, LineKind, Statement
 from metering.verify import Finding, Flaw
 from proxy.errors import ERRORS, ErrorCode
 from proxy.messages import GatewayRequest, GatewayResponse
+from proxy.open_sessions import EndingRequest, OpenSession
 from proxy.operations import OPERATIONS, Effect
+from proxy.quotes import Quote, Refusal
 from proxy.tenants import OPERATOR_SCOPES, ApiKey, ParsedKey, Tenant
+from tests.support.building import statement_terms
 
 ROOT = Path(__file__).resolve().parents[2]
 AT = datetime(2026, 11, 23, tzinfo=UTC)
@@ -152,19 +156,39 @@ KEY = ApiKey(id="4fJq2Zr0TbXk", tenant_id=None, label="", scopes=OPERATOR_SCOPES
 STATEMENT = Statement(
     tenant_id="acme",
     period=Period(2026, 11),
+    terms=statement_terms(),
     charged=1,
     reversed=0,
     adjusted=0,
-    quota=None,
     today=DayQuota(1, 2),
     sessions_opened=1,
     days=((date(2026, 11, 23), DayNumbers(increments=1, sessions=1)),),
-    rate_per_session_hour=Decimal("0.03"),
-    currency="USD",
-    cost=Decimal("0.0025"),
-    closed=False,
+    lines=(
+        Line(
+            day=date(2026, 11, 23),
+            kind=LineKind.USAGE,
+            corrects=None,
+            increments=1,
+            sessions=1,
+            rate_per_session_hour=Decimal("0.03"),
+            cost=Decimal("0.0025"),
+        ),
+    ),
+    closed_at=None,
     complete_until=AT,
+    head_hash="",
 )
+REPORT_LINE = ReportLine(STATEMENT, PoolEstimate(3600, Decimal("0.0300")))
+OPEN_SESSION = OpenSession(
+    session_name="s1",
+    pool_name="default",
+    opened_at=AT,
+    paid_until=AT,
+    increments=1,
+    would_return=0,
+    ending=EndingRequest("DELETE", "/session", "identifier=s1"),
+)
+QUOTE = Quote(session_name="s1", pool_name="default", at=AT, refusal=Refusal(ErrorCode.QUOTA_EXCEEDED, "no"))
 DIFFERENCE = Difference(
     mismatch=Mismatch.HELD_NOT_PAID,
     pool_identifier="acme-1",
@@ -185,11 +209,19 @@ ENTRY = Entry(period=Period(2026, 11), sequence=1, kind=Kind.CHARGE, at=AT, incr
         ("Key", views.key_view(KEY)),
         ("NewKey", views.new_key_view(KEY, ParsedKey("id", "text"))),
         ("Entry", views.entry_view(ENTRY, GRANULARITY)),
-        ("Statement", views.statement_view(STATEMENT, GRANULARITY)),
-        ("Statement.minutes", views.statement_view(STATEMENT, GRANULARITY)["minutes"]),
-        ("Statement.minutes_today", views.statement_view(STATEMENT, GRANULARITY)["minutes_today"]),
-        ("Statement.cost", views.statement_view(STATEMENT, GRANULARITY)["cost"]),
-        ("Statement.days", views.statement_view(STATEMENT, GRANULARITY)["days"][0]),
+        ("Statement", views.statement_view(STATEMENT)),
+        ("Statement.minutes", views.statement_view(STATEMENT)["minutes"]),
+        ("Statement.minutes_today", views.statement_view(STATEMENT)["minutes_today"]),
+        ("Statement.cost", views.statement_view(STATEMENT)["cost"]),
+        ("Statement.days", views.statement_view(STATEMENT)["days"][0]),
+        ("Statement.cost.rates", views.statement_view(STATEMENT)["cost"]["rates"][0]),
+        ("Line", views.statement_view(STATEMENT)["lines"][0]),
+        ("ReportLine", views.report_line_view(REPORT_LINE)),
+        ("ReportTotals", views.totals_view(total([REPORT_LINE]), GRANULARITY)),
+        ("OpenSession", views.open_session_view(OPEN_SESSION, GRANULARITY)),
+        ("OpenSession.end", views.open_session_view(OPEN_SESSION, GRANULARITY)["end"]),
+        ("Quote", views.quote_view(QUOTE, GRANULARITY, cost=Decimal(0), currency="USD")),
+        ("Quote.refusal", views.quote_view(QUOTE, GRANULARITY, cost=Decimal(0), currency="USD")["refusal"]),
         ("Verification.findings", views.finding_view(Finding(Flaw.ROW, "row", "what"))),
         ("Difference", views.difference_view(DIFFERENCE)),
     ],
@@ -199,6 +231,8 @@ def test_answers_have_the_members_that_are_described(name: str, shown: dict[str,
     described = document()["components"]["schemas"][schema]
     for member in members:
         described = described["properties"][member]
+
+    described = described.get("anyOf", [described])[0]
 
     assert set(shown) == set(described.get("items", described)["properties"])
 

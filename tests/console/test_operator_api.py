@@ -25,8 +25,12 @@ TENANT_FIELDS = {
     "max_concurrent_sessions": None,
     "calls_per_minute": None,
     "rate_per_session_hour": None,
+    "rates": [],
     "pools": ["default"],
     "suspended": False,
+    "webhook_url": None,
+    "alert_percents": None,
+    "created_at": "2026-11-23T09:00:00Z",
 }
 
 
@@ -82,15 +86,22 @@ async def test_a_tenant_is_created_then_replaced_as_a_whole(operator: Operator) 
         "max_concurrent_sessions": 3,
         "calls_per_minute": 60,
         "rate_per_session_hour": "0.05",
+        "rates": [
+            {"from": "2026-12-01", "rate_per_session_hour": "0.026"},
+            {"from": "2027-01-01", "rate_per_session_hour": None},
+        ],
         "pools": ["shell", "default"],
         "suspended": True,
+        "webhook_url": "https://acme.example/hook?tenant=1",
+        "alert_percents": [80, 100],
     }
 
     created = await operator.call("PUT", path, body)
+    operator.clock.set(60)
     replaced = await operator.call("PUT", path, {"minutes_per_month": None})
 
     tenant_id = path.removeprefix("/tenants/")
-    assert created == (201, {"id": tenant_id, **body})
+    assert created == (201, {"id": tenant_id, **body, "created_at": "2026-11-23T09:00:00Z"})
     bare = {"id": tenant_id, "name": tenant_id, "minutes_per_month": None, **TENANT_FIELDS}
     assert replaced == await operator.call("GET", path) == (200, bare)
 
@@ -282,6 +293,7 @@ async def test_an_adjustment_is_booked_and_stands_in_the_statement_and_entries(o
     booked = {
         "sequence": 1,
         "kind": "adjustment",
+        "why": "adjusted",
         "at": "2026-11-23T09:00:00Z",
         "session": None,
         "from": None,
@@ -290,8 +302,10 @@ async def test_an_adjustment_is_booked_and_stands_in_the_statement_and_entries(o
         "minutes": -10,
         "operation": None,
         "request_id": "r1",
+        "reason": "outage",
+        "corrects": None,
     }
-    assert (status, entry) == (201, {**booked, "reason": "outage"})
+    assert (status, entry) == (201, booked)
     _, usage = await operator.call("GET", f"/tenants/{tenant_id}/usage?period=2026-11")
     assert usage["minutes"] == {
         "charged": 0,

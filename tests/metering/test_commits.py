@@ -9,11 +9,13 @@ from datetime import datetime
 import pytest
 
 from metering import commits
+from metering.closer import close_period
+from metering.closing import closable_at
 from metering.meter import Admission, Meter, Outcome
 from metering.periods import Period
-from metering.requests import Quota, QuotaExceeded
+from metering.requests import Admitted, Quota, QuotaExceeded
 from metering.store import LedgerUnavailable, Snapshot
-from tests.support.building import FakeClock, admit, granularity, meter
+from tests.support.building import KEYS, FakeClock, admit, granularity, meter, statement_terms
 from tests.support.memory_store import Fault, MemoryLedgerStore
 
 NOVEMBER = Period(2026, 11)
@@ -372,3 +374,63 @@ async def test_closing_waits_for_what_is_under_way() -> None:
     admission = await under_way
     assert isinstance(admission, Admission)
     assert await instance.settle(admission, Outcome.RAN) == 0
+
+
+# ---- previews ------------------------------------------------------------------------------------------------------
+
+
+async def test_a_previewed_refusal_is_looked_at_twice_and_an_admission_once() -> None:
+    store = MemoryLedgerStore()
+    instance = meter(store, FakeClock())
+
+    assert isinstance(await instance.quote("t", admit(month=0)), QuotaExceeded)
+    assert store.operations == ["read", "read"]
+    assert isinstance(await instance.quote("t", admit(month=1)), Admitted)
+    assert store.operations == ["read"] * 3
+
+
+async def test_a_previewed_refusal_that_rests_on_rows_of_two_instants_is_not_told() -> None:
+    store, clock = MemoryLedgerStore(), FakeClock()
+    other = meter(store, clock, "i2")
+    held = await other.admit("t", admit("s2", month=1))
+    assert isinstance(held, Admission)
+    admission, look = held, store.read
+
+    class Between(MemoryLedgerStore):
+        """Lets the other instance's charge be taken back between the first look and the second."""
+
+        async def read(
+            self, tenant_id: str, period: Period, pool_identifiers: Collection[str], *, open_at: datetime | None
+        ) -> Snapshot:
+            if self.operations.count("read") == 1:
+                await other.settle(admission, Outcome.DID_NOT_RUN)
+            self.operations.append("read")
+            return await look(tenant_id, period, pool_identifiers, open_at=open_at)
+
+    assert isinstance(await meter(Between(), clock).quote("t", admit(month=1)), Admitted)
+
+
+async def test_a_preview_of_rows_that_never_stand_still_gives_up() -> None:
+    store, clock = MemoryLedgerStore(), FakeClock()
+    other = meter(store, clock, "i2")
+    assert isinstance(await other.admit("t", admit("s2")), Admission)
+    store.fault = lambda _: _rewrite_all(store)
+
+    with pytest.raises(LedgerUnavailable, match="change with every look"):
+        await meter(store, clock).quote("t", admit(month=1))
+
+    assert store.operations.count("read") == 1 + 2 * commits.LOOKS_MAX
+
+
+def _rewrite_all(store: MemoryLedgerStore) -> None:
+    for key, (row, _) in store.rows.items():
+        store.version += 1
+        store.rows[key] = (row, store.version)
+
+
+async def test_a_closed_period_is_no_ground_for_a_preview() -> None:
+    store = MemoryLedgerStore()
+    await close_period(store, "t", NOVEMBER, terms=statement_terms(), clock=lambda: closable_at(NOVEMBER), keys=KEYS)
+
+    with pytest.raises(LedgerUnavailable, match="closed"):
+        await meter(store, FakeClock()).quote("t", admit())

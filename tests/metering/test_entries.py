@@ -39,6 +39,7 @@ OTHERS: dict[str, Any] = {
     **{name: MORNING + timedelta(microseconds=1) for name in ("at", "opened_at", "from_at", "until")},
     **dict.fromkeys(("session_name", "pool_identifier", "operation", "reverses", "reason"), "other"),
     **dict.fromkeys(("request_id", "commit_id", "key_id"), "other"),
+    "corrects": Period(2026, 10),
 }
 
 

@@ -4,11 +4,13 @@ import asyncio
 from datetime import timedelta
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from metering.coverage import SESSIONS_MAX, Coverage
 from metering.meter import Admission, Meter, Outcome
 from metering.periods import Period
-from metering.requests import Adjusted, Quota, QuotaExceeded, TooManySessions
+from metering.requests import Adjusted, Admitted, Quota, QuotaExceeded, TooManySessions
 from metering.store import LedgerUnavailable
 from tests.support.building import MORNING, FakeClock, admit, granularity, meter, terms
 from tests.support.memory_store import Fault, MemoryLedgerStore
@@ -482,6 +484,90 @@ async def test_the_memory_of_standings_is_bounded() -> None:
     known = [n for n in range(5) if bounded.standing(f"t{n}") is not None]
     assert 4 in known
     assert len(known) <= 2
+
+
+# ---- quotes --------------------------------------------------------------------------------------------------------
+
+type Step = tuple[str, str, int | None]
+
+quoted_steps = st.lists(
+    st.one_of(
+        st.tuples(st.just("i1") | st.just("i2"), st.sampled_from(["s1", "s2", "s3"]), st.sampled_from([None, 1, 3])),
+        st.tuples(st.just("end"), st.sampled_from(["s1", "s2", "s3"]), st.none()),
+        st.tuples(st.just("wait"), st.just(""), st.sampled_from([0, 1, 100, 299, 300, 700])),
+    ),
+    max_size=20,
+)
+
+
+async def _quote_and_admit(world: World, instance: Meter, session: str, limit: int | None) -> None:
+    request = admit(session, month=None if limit is None else 2 * limit, day=limit and 5, sessions=limit)
+    rows, standing = dict(world.store.rows), instance.standing("t")
+
+    quoted = await instance.quote("t", request)
+
+    assert (world.store.rows, instance.standing("t")) == (rows, standing)
+    admitted = await instance.admit("t", request)
+    if not isinstance(admitted, Admission):
+        assert quoted == admitted
+        return
+    assert isinstance(quoted, Admitted)
+    assert (quoted.opened_at, quoted.paid_until) == (admitted.opened_at, admitted.paid_until)
+    assert admitted.charges == (() if quoted.charge is None else (quoted.charge,))
+    await instance.settle(admitted, Outcome.RAN)
+
+
+@settings(max_examples=200, deadline=None)
+@given(steps=quoted_steps, tail=st.sampled_from([0, 60, 300]))
+def test_a_quote_changes_nothing_and_is_what_is_then_charged_on_any_instance(steps: list[Step], tail: int) -> None:
+    async def live() -> None:
+        world = World(60, tail)
+        instances = {"i1": world.meter, "i2": world.instance("i2")}
+        for kind, session, number in steps:
+            if kind == "wait":
+                world.clock.now += timedelta(seconds=number or 0)
+            elif kind == "end":
+                await world.end((world.clock.now - MORNING).total_seconds(), session)
+            else:
+                await _quote_and_admit(world, instances[kind], session, number)
+
+    asyncio.run(live())
+
+
+async def test_a_quote_of_a_covered_call_needs_no_storage_and_any_other_does() -> None:
+    world = World()
+    await world.ran(0)
+    world.fail("read")
+
+    covered = await world.meter.quote("t", admit())
+
+    assert isinstance(covered, Admitted)
+    assert (covered.charge, covered.paid_until) == (None, MORNING + timedelta(seconds=300))
+    world.clock.set(1)
+    with pytest.raises(LedgerUnavailable):
+        await world.meter.quote("t", admit())
+
+
+async def test_a_quote_is_no_call_of_the_session() -> None:
+    world = World(60, 300)
+    await world.ran(0)
+    ending = world.meter.ending("pool-s1")
+
+    await world.meter.quote("t", admit())
+    await world.meter.quote("t", admit("s2"))
+
+    assert world.meter._coverage.known("pool-s2") is None
+    assert await world.meter.end("t", ending, operation="session.delete", request_id="r") == 5
+
+
+async def test_a_quote_does_not_mark_the_window_as_shared() -> None:
+    world = World(60, 0)
+    await world.ran(0)
+
+    await world.instance("i2").quote("t", admit())
+
+    row, _ = world.store.rows["t", "window:pool-s1"]
+    assert not row.shared
 
 
 @pytest.mark.slow

@@ -14,6 +14,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from metering.alert_rows import write_alert
+from metering.alerts import Alert, Subject
 from metering.audit import Verdict, verify
 from metering.entries import Entry, Kind, entry_hash, genesis, read_instant, write_instant
 from metering.housekeeping import surely_kept_since
@@ -21,19 +23,22 @@ from metering.meter import Admission, Outcome
 from metering.periods import Period
 from metering.requests import Adjust, Admitted, Quota, Reverse
 from metering.row_keys import ENTRIES, PERIODS, WINDOWS, entry_key, parse_entry_key
-from metering.table_rows import read_entry, read_row, write_entry
+from metering.table_rows import read_entry, read_row, write_entry, write_period
 from metering.table_store import TableLedgerStore
 from metering.verify import FINDINGS_MAX, Flaw
 from metering.windows import Accounts
 from proxy.storage import open_tables
-from tests.support.building import KEYS, FakeClock, admit, granularity, meter
+from tests.support.building import KEYS, FakeClock, admit, granularity, meter, statement_terms
 from tests.support.ledgers import TENANT, Columns, Ledger, make_ledger
 from tests.support.memory_store import MemoryLedgerStore
 
 NOVEMBER, DECEMBER = Period(2026, 11), Period(2026, 12)
 SEEDS = st.integers(0, 2**32)
-UNPROVEN = {(WINDOWS, "owner"), (WINDOWS, "shared"), (PERIODS, "closed")}
-OPTIONAL = ("session_name", "pool_identifier", "opened_at", "from_at", "until", "operation", "reverses", "reason")
+UNPROVEN = {(WINDOWS, "owner"), (WINDOWS, "shared"), (PERIODS, "pool_increment_seconds")}
+OPTIONAL = (
+    *("session_name", "pool_identifier", "opened_at", "from_at", "until", "operation", "reverses", "reason"),
+    "corrects",
+)
 
 
 def verdict(ledger: Ledger, only: Period | None = None) -> Verdict:
@@ -207,6 +212,70 @@ def test_a_row_before_the_first_entry_is_found_and_disturbs_no_sum() -> None:
     ledger.rows[key] = {"PartitionKey": TENANT, "RowKey": key}
 
     assert [(f.flaw, f.where) for f in verdict(ledger).findings] == [(Flaw.ROW, key), (Flaw.SEQUENCE, key)]
+
+
+def test_a_closed_period_is_correct_and_a_change_of_its_terms_is_found() -> None:
+    ledger = make_ledger(1)
+    ledger.close(NOVEMBER, statement_terms(quota=100))
+    key = f"{PERIODS}2026-11"
+    assert flaws(ledger) == {}
+
+    closing = ledger.rows[key]["closing"]
+    ledger.rows[key] = {**ledger.rows[key], "closing": closing.replace('"quota":100', '"quota":900')}
+
+    [finding] = verdict(ledger).findings
+    assert (finding.where, finding.flaw) == (key, Flaw.CHAIN)
+    assert finding.what == "was changed after it was closed"
+
+
+def test_a_period_that_was_closed_with_a_key_that_is_not_known_is_found() -> None:
+    ledger = make_ledger(1)
+    row = ledger.close(NOVEMBER, statement_terms())
+    assert row.closing is not None
+    closed = replace(row, closing=replace(row.closing, key_id="k9"))
+    ledger.rows[f"{PERIODS}2026-11"] = write_period(TENANT, closed)
+
+    [finding] = verdict(ledger).findings
+    assert finding.what == "was closed with a ledger key that is not known here"
+
+
+def test_a_row_of_before_the_pools_time_was_counted_is_correct() -> None:
+    ledger = make_ledger(1)
+    for period, row in ledger.periods.items():
+        old = replace(row, pool_increment_seconds=0, pool_increments=0)
+        ledger.rows[f"{PERIODS}{period}"] = write_period(TENANT, old)
+
+    assert flaws(ledger) == {}
+
+
+def test_adjustments_that_are_not_those_of_the_entries_are_found() -> None:
+    ledger = make_ledger(3)
+    row = ledger.periods[NOVEMBER]
+    ledger.rows[f"{PERIODS}2026-11"] = write_period(TENANT, replace(row, adjustments={}))
+
+    [finding] = verdict(ledger).findings
+    assert finding.what == "differs from its entries in adjustments"
+
+
+def test_alerts_are_rows_of_a_ledger_that_no_sum_depends_on() -> None:
+    ledger = make_ledger(1)
+    alert = Alert(
+        id="a",
+        subject=Subject.QUOTA,
+        tenant_id=TENANT,
+        percent=50,
+        limit=2,
+        used=1,
+        at=ledger.now,
+        period=NOVEMBER,
+        next_attempt_at=ledger.now,
+    )
+    columns = write_alert(TENANT, alert)
+    ledger.rows[columns["RowKey"]] = columns
+    assert flaws(ledger) == {}
+
+    ledger.rows[columns["RowKey"]] = {**columns, "percent": "50"}
+    assert flaws(ledger) == {columns["RowKey"]: "row"}
 
 
 def test_a_period_row_that_is_missing_is_found() -> None:

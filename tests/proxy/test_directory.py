@@ -4,7 +4,7 @@ import asyncio
 import uuid
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -13,12 +13,13 @@ from azure.core.exceptions import ServiceRequestError
 from azure.data.tables import UpdateMode
 from azure.data.tables.aio import TableServiceClient
 
+from metering.rates import RateChange
 from proxy.directory import Directory
 from proxy.errors import ErrorCode, GatewayError
 from proxy.storage import open_tables
 from proxy.table_tenants import Entity, Table, TenantTables
 from proxy.tenants import OPERATOR_SCOPES, TENANT_SCOPES, Scope, Tenant, mint_key
-from tests.support.building import FakeClock
+from tests.support.building import MORNING, FakeClock
 
 pytestmark = pytest.mark.azurite
 
@@ -72,10 +73,6 @@ class WatchedTable:
         self.storage.note("query")
         return self.table.query_entities(query_filter, parameters=parameters)
 
-    def list_entities(self) -> AsyncIterable[Entity]:
-        self.storage.note("list")
-        return self.table.list_entities()
-
 
 @dataclass
 class World:
@@ -100,7 +97,11 @@ ACME = Tenant(
     max_concurrent_sessions=3,
     calls_per_minute=90,
     rate_per_session_hour=Decimal("0.050"),
+    rate_changes=(RateChange(date(2026, 12, 1), Decimal("0.025")), RateChange(date(2027, 1, 1), None)),
     pools=("shell", "default"),
+    webhook_url="https://acme.example/hook",
+    alert_percents=(),
+    created_at=MORNING,
 )
 
 
@@ -139,21 +140,39 @@ async def test_a_tenant_that_was_put_before_there_were_pools_and_caps_has_the_de
     await directory.put_tenant(replace(ACME, suspended=True))
     table = world.storage.get_table_client("TollgateTenants")
     row = dict(await table.get_entity("acme", "tenant"))
-    for column in ("calls_per_minute", "pools"):
+    for column in ("calls_per_minute", "pools", "rate_changes", "webhook_url", "alert_percents", "created_at"):
         del row[column]
     await table.upsert_entity(row, UpdateMode.REPLACE)
 
     found = await directory.get_tenant("acme")
 
-    assert found == replace(ACME, suspended=True, calls_per_minute=None, pools=("default",))
+    assert found == replace(
+        ACME,
+        suspended=True,
+        calls_per_minute=None,
+        rate_changes=(),
+        pools=("default",),
+        webhook_url=None,
+        alert_percents=None,
+        created_at=None,
+    )
 
 
-async def test_putting_a_tenant_again_replaces_all_of_it(world: World) -> None:
+async def test_putting_a_tenant_again_replaces_all_of_it_but_when_it_was_created(world: World) -> None:
     directory, bare = world.instance(), Tenant(id="acme", name="")
     await directory.put_tenant(ACME)
+    world.clock.set(60)
 
     assert not await directory.put_tenant(bare)
-    assert await directory.get_tenant("acme") == bare
+    assert await directory.get_tenant("acme") == replace(bare, created_at=MORNING)
+
+
+async def test_tenants_are_listed_from_an_id_on(world: World) -> None:
+    directory = world.instance()
+    for tenant_id in ("b", "a", "c"):
+        await directory.put_tenant(replace(ACME, id=tenant_id))
+
+    assert [tenant.id async for tenant in directory.list_tenants(after="a")] == ["b", "c"]
 
 
 async def test_missing_tables_are_empty_and_made_by_the_first_write(world: World) -> None:

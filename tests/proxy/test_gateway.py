@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from proxy.calls import PoolCall
-from proxy.errors import ERRORS, ErrorCode
+from proxy.errors import ERRORS, ErrorCode, GatewayError
+from proxy.messages import GatewayRequest
 from proxy.pool import Answered, NoAnswer, NotSent, PoolOutcome, Refused
-from proxy.tenants import Scope, Tenant
+from proxy.tenants import Principal, Scope, Tenant
 from tests.support.building import granularity
 from tests.support.gates import ENDPOINT, EXECUTED, Gate, answered, error_of
 from tests.support.memory_store import Fault
@@ -111,6 +112,43 @@ async def test_two_tenants_with_one_name_never_meet() -> None:
     first, second = (call.query for call in gate.pool.calls)
     assert first != second
     assert (await gate.balance("acme"), await gate.balance("beta")) == (1, 1)
+
+
+# ---- calls for who is proven already -------------------------------------------------------------------------------
+
+
+def _deletion() -> GatewayRequest:
+    return GatewayRequest(id="r-9", method="DELETE", path="/session", query=f"{VERSION}&identifier=session-1")
+
+
+def _principal(gate: Gate, *scopes: Scope) -> Principal:
+    return Principal(key_id="k", tenant=gate.keys.tenants["acme"], scopes=frozenset(scopes))
+
+
+async def test_a_call_for_a_principal_needs_no_key_and_is_no_call_of_the_tenants_minute() -> None:
+    gate = Gate(of=granularity(60, 300), calls_per_minute=1)
+    await gate.call()
+    gate.pool.outcome = Answered(answered(204, b"", headers=()))
+
+    response = await gate.gateway.carry(_principal(gate, Scope.EXECUTE), _deletion())
+
+    assert (response.status, response.headers["Tollgate-Reversed-Minutes"]) == (204, "5")
+    assert (await gate.call()).status == 429
+    assert gate.pool.calls[-1].query.startswith(f"identifier={gate.identifier()}&")
+
+
+@pytest.mark.parametrize(
+    ("suspended", "scope", "code"),
+    [(False, Scope.USAGE, ErrorCode.SCOPE_NOT_ALLOWED), (True, Scope.EXECUTE, ErrorCode.TENANT_SUSPENDED)],
+)
+async def test_a_principal_is_held_to_its_scopes(suspended: bool, scope: Scope, code: ErrorCode) -> None:  # noqa: FBT001
+    gate = Gate(suspended=suspended)
+
+    with pytest.raises(GatewayError) as refusal:
+        await gate.gateway.carry(_principal(gate, scope), _deletion())
+
+    assert refusal.value.code is code
+    assert gate.pool.calls == []
 
 
 # ---- outcomes ------------------------------------------------------------------------------------------------------

@@ -15,6 +15,8 @@ from tests.simulation.table import Columns
 LATE = 2_000_000
 """A charge of which its call hears later than this pays for time that is over; the call may be charged anew."""
 
+PERCENTS = (50, 75, 90, 100)
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -97,6 +99,8 @@ class Books:
         self.charges: dict[str, list[int]] = {}
         self.slack: list[int] = [self._slack(Sums(), "")]
         self.shortened = 0
+        self.reached: set[str] = set()
+        self.alerts: set[str] = set()
 
     def take(self, changed: Mapping[str, Columns]) -> None:
         """Book one transaction."""
@@ -118,6 +122,10 @@ class Books:
                 raise Broken("balance is the sum of entries", f"entries were added to {period} without its sums")
         if newest:
             self._within_limits(changed[newest])
+        self.alerts |= {key for key in changed if key.startswith("alert:")}
+        if self.alerts != self.reached:
+            wrong = sorted(self.alerts ^ self.reached)
+            raise Broken("every crossing is alerted", f"alerts and thresholds reached differ in {wrong}")
 
     def _entry(self, key: str, columns: Columns) -> None:
         sums = self.periods.setdefault(columns["period"], Sums())
@@ -145,6 +153,12 @@ class Books:
         sums.opened += opens
         day[0] += change
         day[1] += opens
+        if change > 0 and self._limits.month:
+            self.reached |= {
+                f"alert:{columns['period']}:quota:{self._limits.month}:{percent:03}"
+                for percent in PERCENTS
+                if sums.balance * 100 >= percent * self._limits.month
+            }
 
     def _charge(self, key: str, columns: Columns) -> None:
         at, opened = instant(columns["at"]), instant(columns["opened_at"])

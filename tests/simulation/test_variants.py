@@ -41,4 +41,5 @@ def test_every_promise_has_a_product_that_breaks_it() -> None:
         "covered",
         "storage down",
         "always answered",
+        "every crossing is alerted",
     }

@@ -65,6 +65,14 @@ class _NothingIsTouched(SimulatedLedgerStore):
             await super().commit(snapshot, decision)
 
 
+class _ForgetsAlerts(SimulatedLedgerStore):
+    """Alerts are left to whoever comes later."""
+
+    async def commit(self, snapshot: Snapshot, decision: Decision) -> None:
+        """Write all but the alerts."""
+        await super().commit(snapshot, replace(decision, alerts=()))
+
+
 class _OwnsEveryWindow(SimulatedLedgerStore):
     """Each instance takes itself for the only user of every window."""
 
@@ -256,6 +264,7 @@ VARIANTS: Mapping[str, tuple[str, Parts]] = MappingProxyType(
         "no ETags": ("balance is the sum of entries", Parts(table=_WithoutETags)),
         "no transactions": ("balance is the sum of entries", Parts(table=_WithoutTransactions)),
         "stale rows": ("balance is the sum of entries", Parts(store=_StaleRows)),
+        "alerts are forgotten": ("every crossing is alerted", Parts(store=_ForgetsAlerts)),
         "storage for every call": ("storage down", Parts(meter=_AsksStorageEachTime)),
         "storage errors are surprises": ("always answered", Parts(gateway=_LetsStorageErrorsThrough)),
     }

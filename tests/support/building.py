@@ -2,14 +2,18 @@
 
 import asyncio
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
 
 from metering.entries import LedgerKeys
 from metering.increments import Granularity
 from metering.ledger import Terms
 from metering.meter import Meter
+from metering.rates import Rates
 from metering.requests import Admit, Quota
+from metering.rows import StatementTerms
 from metering.store import LedgerStore
 
 MORNING = datetime(2026, 11, 23, 9, tzinfo=UTC)
@@ -24,6 +28,21 @@ def granularity(increment_seconds: int = 300, tail_seconds: int = 300) -> Granul
 def terms(instance: str = "i1", *, of: Granularity | None = None) -> Terms:
     """Make an instance's terms."""
     return Terms(granularity=of or granularity(), keys=KEYS, instance=instance)
+
+
+def statement_terms(**changes: Any) -> StatementTerms:
+    """Make a tenant's terms: 0.03 USD an hour, for the tenant and for the operator, without a quota."""
+    usual = StatementTerms(
+        name="Acme",
+        quota=None,
+        rates=Rates(Decimal("0.03")),
+        list_rate_per_session_hour=Decimal("0.03"),
+        currency="USD",
+        increment_seconds=300,
+        pool_rate_per_session_hour=Decimal("0.03"),
+        issuer="Tollgate",
+    )
+    return replace(usual, **changes)
 
 
 def admit(

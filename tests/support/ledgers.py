@@ -6,14 +6,17 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from metering.closing import closable_at, close
+from metering.entries import Entry
 from metering.increments import Granularity
 from metering.ledger import Decision, decide
 from metering.periods import Period
 from metering.requests import Adjust, Admitted, Charge, End, Quota, Request, Reverse
-from metering.rows import PeriodRow, Rows, Window
+from metering.row_keys import ENTRIES
+from metering.rows import PeriodRow, Rows, StatementTerms, Window
 from metering.store import StoredRow
-from metering.table_rows import read_row, write_entry, write_period, write_window
-from tests.support.building import admit, granularity, terms
+from metering.table_rows import read_entry, read_row, write_entry, write_period, write_window
+from tests.support.building import KEYS, admit, granularity, terms
 
 TENANT = "acme"
 LATE_NOVEMBER = datetime(2026, 11, 30, 23, tzinfo=UTC)
@@ -46,6 +49,19 @@ class Ledger:
             self.rows[columns["RowKey"]] = columns
         return decision
 
+    def entries(self) -> list[Entry]:
+        """All entries, in their order."""
+        return [read_entry(self.rows[key]) for key in sorted(self.rows) if key.startswith(ENTRIES)]
+
+    def close(self, period: Period, terms: StatementTerms) -> PeriodRow:
+        """Close a period that is over."""
+        row = self.periods.get(period) or PeriodRow.empty(TENANT, period)
+        closed = close(row, tenant_id=TENANT, terms=terms, now=max(self.now, closable_at(period)), keys=KEYS)
+        self.periods[period] = closed
+        columns = write_period(TENANT, closed)
+        self.rows[columns["RowKey"]] = columns
+        return closed
+
     async def scan(self, tenant_id: str, start: str, stop: str | None) -> AsyncIterator[StoredRow]:
         """See `LedgerScan.scan`."""
         for key in sorted(self.rows):
@@ -74,7 +90,10 @@ def make_ledger(seed: int, *, decisions: int = 60, apart_seconds: int = 0) -> Le
                 pool_identifier=window.pool_identifier, opened_at=window.opened_at, operation="end", request_id="r"
             )
         elif kind == "adjust":
-            request = Adjust(increments=chance.choice([-2, 3]), reason="why not", request_id="r", quota=Quota())
+            corrects = chance.choice([None, Period(2026, 10)])
+            request = Adjust(
+                increments=chance.choice([-2, 3]), reason="why not", request_id="r", quota=Quota(), corrects=corrects
+            )
         behind = timedelta(seconds=apart_seconds if instance == "i2" else 0)
         [answer] = ledger.decide(request, instance=instance, at=ledger.now - behind).answers
         if isinstance(answer, Admitted) and answer.charge is not None:

@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Any
 
+from metering.alert_rows import alert_key
 from metering.entries import Entry
 from metering.ledger import Decision
 from metering.periods import Period
@@ -97,6 +98,9 @@ class MemoryLedgerStore:
         for key, _, value in writes:
             self.version += 1
             self.rows[tenant_id, key] = (value, self.version)
+        for alert in decision.alerts:
+            self.version += 1
+            self.rows[tenant_id, alert_key(alert)] = (alert, self.version)
 
     async def fence(self, tenant_id: str, period: Period) -> None:
         """See `LedgerStore.fence`."""

@@ -1,0 +1,61 @@
+"""Alerts as operators and tenants see them, and the webhooks that they go to."""
+
+from dataclasses import dataclass
+
+from console.bodies import AlertQuery
+from console.usage import reaching_ledger
+from console.views import Json, alert_view
+from metering.alert_store import POOLS, AlertStore
+from metering.alerts import Alert
+from metering.entries import LedgerKeys
+from metering.increments import Granularity
+from proxy.alerting import AlertDelivery
+from proxy.directory import Directory
+from proxy.tenants import Tenant
+from proxy.webhooks import webhook_secret
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alerts:
+    """Lists and delivers alerts.
+
+    Every method raises GatewayError METERING_UNAVAILABLE if storage cannot be reached.
+    """
+
+    store: AlertStore
+    delivery: AlertDelivery
+    directory: Directory
+    keys: LedgerKeys
+    operator_url: str | None
+    granularity: Granularity
+
+    async def of_tenant(self, tenant: Tenant) -> Json:
+        """List a tenant's alerts, the oldest first."""
+        return self._view(await self._read(tenant.id))
+
+    async def listed(self, tenant: Tenant | None, query: AlertQuery) -> Json:
+        """List a tenant's alerts, or everybody's and those about pools (None), the oldest first."""
+        if tenant is not None:
+            alerts = await self._read(tenant.id)
+        else:
+            places = [POOLS, *[one.id async for one in self.directory.list_tenants()]]
+            alerts = [alert for place in places for alert in await self._read(place)]
+        wanted = [alert for alert in alerts if query.pending in {None, alert.is_pending}]
+        return self._view(sorted(wanted, key=lambda alert: (alert.at, alert.id)))
+
+    async def deliver(self) -> Json:
+        """Deliver what is due, as the timer does."""
+        count = await self.delivery.run()
+        return {"delivered": count.delivered, "failed": count.failed, "waiting": count.waiting}
+
+    def webhook(self, tenant: Tenant | None) -> Json:
+        """Say where alerts go, and what proves them: a tenant's, or the operator's (None)."""
+        url, tenant_id = (self.operator_url, None) if tenant is None else (tenant.webhook_url, tenant.id)
+        return {"url": url, "secret": webhook_secret(self.keys, tenant_id)}
+
+    async def _read(self, place: str) -> list[Alert]:
+        with reaching_ledger():
+            return list(await self.store.alerts(place))
+
+    def _view(self, alerts: list[Alert]) -> Json:
+        return {"alerts": [alert_view(alert, self.granularity) for alert in alerts]}

@@ -1,0 +1,154 @@
+"""The operator's report of a month, page by page, and the closing of it.
+
+A page reads one row for each of its tenants, side by side, however many calls those have made.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from console.bodies import ReportQuery, begun
+from console.usage import Usage, reaching_ledger
+from console.views import instant
+from metering.clock import Clock
+from metering.closer import close_period
+from metering.closing import closable_at
+from metering.entries import LedgerKeys
+from metering.periods import Period
+from metering.reports import ReportLine, report_line
+from metering.rows import PeriodRow
+from metering.statements import make_statement
+from metering.store import LedgerStore
+from proxy.directory import Directory
+from proxy.errors import ErrorCode, GatewayError
+from proxy.tenants import Tenant
+
+READS_AT_ONCE = 32
+CLOSED_AT_ONCE = 16
+
+type ReadRow = Callable[[str, Period], Awaitable[PeriodRow]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportPage:
+    """Some lines of a report, by tenant id.
+
+    Attributes:
+        complete_until: everything before this instant is in all of the lines.
+        following: the query of the page after it; None if there is none.
+    """
+
+    period: Period
+    lines: tuple[ReportLine, ...]
+    complete_until: datetime
+    following: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClosedPage:
+    """How many statements were closed now, and how many were already; `following` as in a report's page."""
+
+    period: Period
+    closed: int
+    already_closed: int
+    following: str | None
+
+
+class Reports:
+    """Reads and closes months of all tenants; safe to use from any number of tasks.
+
+    Every method raises GatewayError METERING_UNAVAILABLE if storage cannot be reached.
+    """
+
+    def __init__(
+        self,
+        *,
+        directory: Directory,
+        ledger: LedgerStore,
+        read_row: ReadRow,
+        usage: Usage,
+        keys: LedgerKeys,
+        clock: Clock,
+    ) -> None:
+        self._directory = directory
+        self._ledger = ledger
+        self._read_row = read_row
+        self._usage = usage
+        self._keys = keys
+        self._clock = clock
+
+    async def page(self, period: Period, query: ReportQuery) -> ReportPage:
+        """Read a page of the report of a month.
+
+        Raises:
+            GatewayError: VALIDATION_FAILED for a month that has not begun.
+        """
+        now = self._clock()
+        begun(period, now)
+        tenants, following = await self._tenants(period, query)
+        with reaching_ledger():
+            rows = await _each(lambda tenant: self._read_row(tenant.id, period), tenants, READS_AT_ONCE)
+        lines = (
+            report_line(row, make_statement(row, tenant_id=tenant.id, terms=self._usage.terms(tenant), now=now))
+            for tenant, row in zip(tenants, rows, strict=True)
+        )
+        return ReportPage(
+            period=period,
+            lines=tuple(lines),
+            complete_until=min(now, period.until),
+            following=following,
+        )
+
+    async def close(self, period: Period, query: ReportQuery) -> ClosedPage:
+        """Close the statements of a page's tenants for good; those that are closed stay as they are.
+
+        Raises:
+            GatewayError: PERIOD_NOT_OVER.
+        """
+        now, ready_at = self._clock(), closable_at(period)
+        if now < ready_at:
+            raise GatewayError(
+                ErrorCode.PERIOD_NOT_OVER,
+                f"{period} can be closed from {instant(ready_at)} on.",
+                retry_after_seconds=(ready_at - now).total_seconds(),
+                target="period",
+            )
+        tenants, following = await self._tenants(period, query)
+
+        async def close(tenant: Tenant) -> bool:
+            terms = self._usage.terms(tenant)
+            return await close_period(self._ledger, tenant.id, period, terms=terms, clock=self._clock, keys=self._keys)
+
+        with reaching_ledger():
+            closed = sum(await _each(close, tenants, CLOSED_AT_ONCE))
+        return ClosedPage(period=period, closed=closed, already_closed=len(tenants) - closed, following=following)
+
+    async def _tenants(self, period: Period, query: ReportQuery) -> tuple[list[Tenant], str | None]:
+        """Read a page of the tenants that were there in that month, and the query of the next one."""
+        found: list[Tenant] = []
+        async for tenant in self._directory.list_tenants(after=query.after):
+            if tenant.created_at is not None and tenant.created_at >= period.until:
+                continue
+            if len(found) == query.limit:
+                return found, f"after={found[-1].id}&limit={query.limit}"
+            found.append(tenant)
+        return found, None
+
+
+async def _each[A, B](act: Callable[[A], Awaitable[B]], items: Sequence[A], at_once: int) -> list[B]:
+    """Do something with each of many, so many at a time; the answers come in the order of the items."""
+    answers: dict[int, B] = {}
+    waiting = enumerate(items)
+
+    async def work() -> None:
+        for number, item in waiting:
+            answers[number] = await act(item)
+
+    workers = [asyncio.create_task(work()) for _ in range(min(at_once, len(items)))]
+    try:
+        await asyncio.gather(*workers)
+    finally:
+        for worker in workers:
+            worker.cancel()
+    return [answers[number] for number in range(len(items))]
