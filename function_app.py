@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import azure.functions as func
 
+from console.dashboard.page import serve_dashboard
 from console.openapi.document import describe
 from console.wiring import build_apis
 from proxy.alerting import AlertDelivery
@@ -95,6 +96,13 @@ async def identity(req: func.HttpRequest) -> func.HttpResponse:
 async def openapi(req: func.HttpRequest) -> func.HttpResponse:
     """Describe all of this."""
     return await _serve(describe, req)
+
+
+@app.function_name("dashboard")
+@app.route("dashboard/{*rest}", methods=["GET"])
+async def dashboard(req: func.HttpRequest) -> func.HttpResponse:
+    """Serve the page for people, and its parts."""
+    return await _serve(serve_dashboard, req)
 
 
 @app.function_name("mcp")

@@ -5,6 +5,7 @@ once.
 """
 
 import json
+import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ CALL_SECONDS = 235  # the platform ends every call before that
 DONE, REFUSED, WRONG_USAGE, NOT_REACHABLE = 0, 1, 2, 3
 
 _OUT_OF_REACH = frozenset({HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT})
+_NEXT_LINK = re.compile(r'<([^<>]*)>\s*;\s*rel="?next"?', re.ASCII)
 
 type Json = dict[str, Any]
 
@@ -36,11 +38,23 @@ class CommandError(Exception):
         self.code = code
 
 
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A page of CSV as the API wrote it; `next` is path and query of the page after it, None if there is none."""
+
+    content: bytes
+    next: str | None
+
+
 class Backend(Protocol):
     """Answers calls of the operator API."""
 
     async def call(self, method: str, path: str, *, query: str = "", body: Json | None = None) -> Json:
         """Answer one call. Raises CommandError for every refusal."""
+        ...
+
+    async def document(self, path: str, *, query: str = "") -> Document:
+        """Read a page of what the query asks for as CSV. Raises CommandError for every refusal."""
         ...
 
 
@@ -52,14 +66,25 @@ class HttpBackend:
 
     async def call(self, method: str, path: str, *, query: str = "", body: Json | None = None) -> Json:
         """See `Backend.call`."""
-        where = str(self.client.base_url).rstrip("/")
+        answer = await self._ask(method, path, query, body)
+        return read_answer(answer.status_code, answer.content, self._where)
+
+    async def document(self, path: str, *, query: str = "") -> Document:
+        """See `Backend.document`."""
+        answer = await self._ask("GET", path, query)
+        return read_document(answer.status_code, answer.headers, answer.content, self._where)
+
+    async def _ask(self, method: str, path: str, query: str, body: Json | None = None) -> httpx.Response:
         try:
-            answer = await self.client.request(method, f"{path}?{query}" if query else path, json=body)
+            return await self.client.request(method, f"{path}?{query}" if query else path, json=body)
         except httpx.TimeoutException:
-            raise CommandError(f"{where} gave no answer in time", exit_status=NOT_REACHABLE) from None
+            raise CommandError(f"{self._where} gave no answer in time", exit_status=NOT_REACHABLE) from None
         except httpx.TransportError as error:
-            raise CommandError(f"{where} cannot be reached: {error}", exit_status=NOT_REACHABLE) from None
-        return read_answer(answer.status_code, answer.content, where)
+            raise CommandError(f"{self._where} cannot be reached: {error}", exit_status=NOT_REACHABLE) from None
+
+    @property
+    def _where(self) -> str:
+        return str(self.client.base_url).rstrip("/")
 
 
 @asynccontextmanager
@@ -102,3 +127,12 @@ def read_answer(status: int, content: bytes, where: str) -> Json:
         exit_status=NOT_REACHABLE if status in _OUT_OF_REACH else REFUSED,
         code=str(error["code"]),
     )
+
+
+def read_document(status: int, headers: Mapping[str, str], content: bytes, where: str) -> Document:
+    """Read a page of CSV, from headers whose names are in lower case. Raises CommandError for every refusal."""
+    if status >= HTTPStatus.MULTIPLE_CHOICES or not headers.get("content-type", "").startswith("text/csv"):
+        read_answer(status, content, where)
+        raise CommandError(f"{where} does not answer as Tollgate does: this is no CSV", exit_status=NOT_REACHABLE)
+    found = _NEXT_LINK.search(headers.get("link", ""))
+    return Document(content, None if found is None else found[1])

@@ -314,10 +314,10 @@ def read_report_query(query: str) -> ReportQuery:
         GatewayError: VALIDATION_FAILED.
     """
     values = dict(parse_qsl(query, keep_blank_values=True))
-    after = values.get("after", "")
-    if after and TENANT_ID.fullmatch(after) is None:
+    after = values.get("after")
+    if after is not None and TENANT_ID.fullmatch(after) is None:
         raise invalid("after: must be a tenant's id", "after")
-    return ReportQuery(after, _count(values, "limit", default=REPORT_PAGE_DEFAULT, least=1, most=REPORT_PAGE_MAX))
+    return ReportQuery(after or "", _count(values, "limit", default=REPORT_PAGE_DEFAULT, least=1, most=REPORT_PAGE_MAX))
 
 
 def read_period(text: str, now: datetime) -> Period:

@@ -9,15 +9,17 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from console.backends import WRONG_USAGE, CommandError, Json, read_answer
+from console.backends import WRONG_USAGE, CommandError, Document, Json, read_answer, read_document
 from console.operator_api import OperatorApi
 from console.wiring import build_apis
 from metering.clock import Clock
 from proxy.bootstrap import build_ledger
 from proxy.errors import GatewayError
-from proxy.messages import GatewayRequest
+from proxy.messages import GatewayRequest, GatewayResponse
 from proxy.settings import LedgerSettings, SettingsError, read_settings
 from proxy.storage import open_tables
+
+_WHERE = "the storage"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +30,21 @@ class DirectBackend:
 
     async def call(self, method: str, path: str, *, query: str = "", body: Json | None = None) -> Json:
         """See `Backend.call`."""
-        content = b"" if body is None else json.dumps(body).encode()
-        request = GatewayRequest(id=str(uuid.uuid4()), method=method, path=path, query=query, body=content)
+        answer = await self._ask(method, path, query, b"" if body is None else json.dumps(body).encode())
+        return read_answer(answer.status, answer.body, _WHERE)
+
+    async def document(self, path: str, *, query: str = "") -> Document:
+        """See `Backend.document`."""
+        answer = await self._ask("GET", path, query)
+        headers = {name.lower(): value for name, value in answer.headers.items()}
+        return read_document(answer.status, headers, answer.body, _WHERE)
+
+    async def _ask(self, method: str, path: str, query: str, body: bytes = b"") -> GatewayResponse:
+        request = GatewayRequest(id=str(uuid.uuid4()), method=method, path=path, query=query, body=body)
         try:
-            answer = await self.api.answer(request)
+            return await self.api.answer(request)
         except GatewayError as error:
-            answer = error.response()
-        return read_answer(answer.status, answer.body, "the storage")
+            return error.response()
 
 
 @asynccontextmanager

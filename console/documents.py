@@ -14,6 +14,7 @@ from console.tables import (
     focus_report_table,
     focus_statement_table,
     report_table,
+    sessions_table,
     statement_table,
 )
 from console.usage import EntryPage
@@ -53,6 +54,12 @@ class Documents:
             name = f"entries-{tenant.id}-{page.period}"
             return _csv(entries_table(page.entries, self.granularity), name, following)
         return _json({"entries": [entry_view(entry, self.granularity) for entry in page.entries], "next": following})
+
+    def sessions(self, tenant: Tenant, shown: Json, request: GatewayRequest) -> GatewayResponse:
+        """Show open sessions, of which the JSON form is given."""
+        if format_of(request, LISTS) is Format.CSV:
+            return _csv(sessions_table(shown["sessions"]), f"sessions-{tenant.id}")
+        return _json(shown)
 
     def report(self, page: ReportPage, request: GatewayRequest) -> GatewayResponse:
         """Show a page of a report, with the totals of its lines."""

@@ -5,12 +5,14 @@ Rules of this file: the `match` statements are the whole surface; the verbs are 
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from urllib.parse import unquote
 
 from console.administration import Administration
 from console.alerts import Alerts
 from console.audits import Audits
 from console.bodies import (
+    REPORT_PAGE_DEFAULT,
     AdjustmentBody,
     ExpiryBody,
     OperatorKeyBody,
@@ -25,6 +27,7 @@ from console.bodies import (
     read_usage_query,
 )
 from console.documents import Documents
+from console.formats import Format, format_of
 from console.live import Live, needed
 from console.reports import Reports
 from console.views import Json, entry_view, key_view, new_key_view, tenant_view
@@ -110,6 +113,8 @@ class OperatorApi:
         match (request.method, *segments):
             case ("GET",):
                 period, query = read_period(month, self._clock()), read_report_query(request.query)
+                if format_of(request) is Format.FOCUS:  # which has a row for each day, too many for longer pages
+                    query = replace(query, limit=min(query.limit, REPORT_PAGE_DEFAULT))
                 return self._documents.report(await self._reports.page(period, query), request)
             case ("POST", "close"):
                 period, query = read_period(month, self._clock()), read_report_query(request.query)
@@ -127,7 +132,8 @@ class OperatorApi:
             case ("POST", "adjustments"):
                 return 201, await self._adjust(tenant_id, request)
             case ("GET", "sessions"):
-                return 200, await needed(self._live).sessions(await administration.tenant(tenant_id))
+                tenant = await administration.tenant(tenant_id)
+                return self._documents.sessions(tenant, await needed(self._live).sessions(tenant), request)
             case ("DELETE", "sessions"):
                 asked = read_session_query(request.query, "session")
                 tenant = await administration.tenant(tenant_id)

@@ -12,11 +12,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from functools import lru_cache
 from itertools import chain
 
 from console.views import Json, entry_view, instant, minutes_of_seconds, number
 from metering.entries import Entry
-from metering.focus import COLUMNS, OPERATOR_COLUMNS, Issuer, Row, report_rows, statement_rows
+from metering.focus import COLUMNS, OPERATOR_COLUMNS, Row, report_rows, statement_rows
 from metering.increments import Granularity
 from metering.reports import ReportLine
 from metering.statements import Line, Statement
@@ -170,16 +171,14 @@ def sessions_table(sessions: Iterable[Json]) -> Table:
     return _listed(SESSION_COLUMNS, sessions)
 
 
-def focus_statement_table(statement: Statement, *, issuer: Issuer, list_rate_per_session_hour: Decimal) -> Table:
+def focus_statement_table(statement: Statement) -> Table:
     """Make the FOCUS rows of a statement."""
-    rows = statement_rows(statement, issuer=issuer, list_rate_per_session_hour=list_rate_per_session_hour)
-    return _listed(COLUMNS, rows)
+    return _listed(COLUMNS, statement_rows(statement))
 
 
-def focus_report_table(lines: Iterable[ReportLine], *, issuer: Issuer, list_rate_per_session_hour: Decimal) -> Table:
+def focus_report_table(lines: Iterable[ReportLine]) -> Table:
     """Make the FOCUS rows of all lines of a report, with what the pool costs."""
-    rows = (report_rows(line, issuer=issuer, list_rate_per_session_hour=list_rate_per_session_hour) for line in lines)
-    return _listed(OPERATOR_COLUMNS, chain.from_iterable(rows))
+    return _listed(OPERATOR_COLUMNS, chain.from_iterable(map(report_rows, lines)))
 
 
 def _listed(columns: tuple[str, ...], rows: Iterable[Json | Row]) -> Table:
@@ -197,12 +196,18 @@ def _write(cell: Cell) -> str:
         case Decimal():
             return f"{cell:f}"
         case date():
-            return instant(cell) if isinstance(cell, datetime) else cell.isoformat()
+            return _date(cell)
         case int() | float():
             return str(cell)
 
 
+@lru_cache(maxsize=1024)  # a column says the same again and again
 def _text(text: str) -> str:
     defused = f"'{text}" if text.startswith(_FORMULA_STARTS) else text
     # Quoted when empty, too: that tells no text from nothing.
     return '"' + defused.replace('"', '""') + '"' if not defused or not _QUOTED.isdisjoint(defused) else defused
+
+
+@lru_cache(maxsize=1024)
+def _date(at: date) -> str:
+    return instant(at) if isinstance(at, datetime) else at.isoformat()

@@ -41,7 +41,8 @@ class TenantApi:
                 page = await self._usage.entries(principal.tenant, query)
                 return self._documents.entries(principal.tenant, page, request)
             case ("GET", "usage", "sessions"):
-                return json_response(await needed(self._live).sessions(principal.tenant))
+                shown = await needed(self._live).sessions(principal.tenant)
+                return self._documents.sessions(principal.tenant, shown, request)
             case ("GET", "usage", "quote"):
                 asked = read_session_query(request.query, "identifier")
                 return json_response(await needed(self._live).quote(principal.tenant, asked))

@@ -15,10 +15,10 @@ the pool costs stands once for each tenant, on its last row, so that these colum
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from functools import lru_cache
 
 from metering.reports import ReportLine
 from metering.statements import Line, LineKind, Statement, price
@@ -69,6 +69,7 @@ COLUMNS = (
 POOL_COLUMNS = ("x_Margin", "x_PoolCost", "x_PoolMinutes", "x_StrandedMinutes")
 OPERATOR_COLUMNS = tuple(sorted((*COLUMNS, *POOL_COLUMNS)))
 
+ACCOUNT_ID = "tollgate"  # of the one account that all tenants are part of, whatever its name becomes
 SKU = "dynamic-session"
 
 _PLACES = 18
@@ -76,32 +77,21 @@ _ONE = 10**18
 _UNITS = (("Hours", 3600), ("Minutes", 60))
 
 
-@dataclass(frozen=True, slots=True)
-class Issuer:
-    """Who bills: provider, publisher and issuer of the invoices in one, and the account that all tenants are part of.
-
-    The convention wants an account's id to stay the same whatever its name becomes.
-    """
-
-    name: str = "Tollgate"
-    account_id: str = "tollgate"
-
-
-def statement_rows(statement: Statement, *, issuer: Issuer, list_rate_per_session_hour: Decimal) -> Iterator[Row]:
-    """Write a statement as rows with the columns `COLUMNS`; the list rate is what those pay who have no own rate."""
-    shared = _statement_values(statement, issuer)
+def statement_rows(statement: Statement) -> Iterator[Row]:
+    """Write a statement as rows with the columns `COLUMNS`."""
+    shared = _statement_values(statement)
     for line in statement.lines:
-        yield {**shared, **_line_values(line, statement), **_prices(line, statement, list_rate_per_session_hour)}
+        yield {**shared, **_line_values(line, statement), **_prices(line, statement)}
 
 
-def report_rows(line: ReportLine, *, issuer: Issuer, list_rate_per_session_hour: Decimal) -> Iterator[Row]:
+def report_rows(line: ReportLine) -> Iterator[Row]:
     """Write a tenant's line of a report as rows with the columns `OPERATOR_COLUMNS`; none for a tenant without entries.
 
     What the pool costs stands on the last of them, and nowhere if it was not counted.
     """
     nothing: Row = dict.fromkeys(POOL_COLUMNS)
     left = len(line.statement.lines)
-    for row in statement_rows(line.statement, issuer=issuer, list_rate_per_session_hour=list_rate_per_session_hour):
+    for row in statement_rows(line.statement):
         left -= 1
         yield {**row, **(nothing if left else _pool_values(line))}
 
@@ -112,20 +102,20 @@ def unit_of(seconds: int) -> str:
     return name if seconds == length else f"{seconds // length} {name}"
 
 
-def _statement_values(statement: Statement, issuer: Issuer) -> Row:
-    period, seconds = statement.period, statement.terms.increment_seconds
+def _statement_values(statement: Statement) -> Row:
+    period, seconds, issuer = statement.period, statement.terms.increment_seconds, statement.terms.issuer
     return {
-        "BillingAccountId": issuer.account_id,
-        "BillingAccountName": issuer.name,
+        "BillingAccountId": ACCOUNT_ID,
+        "BillingAccountName": issuer,
         "BillingCurrency": statement.terms.currency,
         "BillingPeriodEnd": period.until,
         "BillingPeriodStart": period.start_at,
         "InvoiceId": None if statement.closed_at is None else f"{statement.tenant_id}-{period}",
-        "InvoiceIssuerName": issuer.name,
+        "InvoiceIssuerName": issuer,
         "PricingCategory": "Standard",
         "PricingUnit": unit_of(seconds),
-        "ProviderName": issuer.name,
-        "PublisherName": issuer.name,
+        "ProviderName": issuer,
+        "PublisherName": issuer,
         "ServiceCategory": "Compute",
         "ServiceName": "Dynamic sessions",
         "ServiceSubcategory": "Containers",
@@ -142,8 +132,8 @@ def _statement_values(statement: Statement, issuer: Issuer) -> Row:
 def _line_values(line: Line, statement: Statement) -> Row:
     used, start_at = line.kind is LineKind.USAGE, datetime.combine(line.day, time(), UTC)
     # A quantity in seconds is exact where one in minutes would not be.
-    unit = "Minutes" if statement.terms.increment_seconds % 60 == 0 else "Seconds"
-    consumed = Fraction(line.increments * statement.terms.increment_seconds, 60 if unit == "Minutes" else 1)
+    minutes, rest = divmod(statement.terms.increment_seconds, 60)
+    unit, length = ("Seconds", statement.terms.increment_seconds) if rest else ("Minutes", minutes)
     return {
         "ChargeCategory": "Usage" if used else "Adjustment",
         "ChargeClass": None if line.corrects is None else "Correction",
@@ -151,7 +141,7 @@ def _line_values(line: Line, statement: Statement) -> Row:
         "ChargeFrequency": "Usage-Based" if used else "One-Time",
         "ChargePeriodEnd": start_at + timedelta(days=1),
         "ChargePeriodStart": start_at,
-        "ConsumedQuantity": _written(_scaled(consumed)) if used else None,
+        "ConsumedQuantity": _written(line.increments * length * _ONE) if used else None,
         "ConsumedUnit": unit if used else None,
         "x_CorrectedPeriod": None if line.corrects is None else str(line.corrects),
         "x_Sessions": line.sessions,
@@ -166,12 +156,9 @@ def _describe(line: Line, currency: str) -> str:
     return f"Adjustment of session time on {line.day}{corrected}, at {rate}"
 
 
-def _prices(line: Line, statement: Statement, list_rate: Decimal) -> Row:
-    seconds = statement.terms.increment_seconds
-    contracted, listed = (
-        _scaled(price(1, increment_seconds=seconds, rate_per_session_hour=rate))
-        for rate in (line.rate_per_session_hour, list_rate)
-    )
+def _prices(line: Line, statement: Statement) -> Row:
+    seconds, list_rate = statement.terms.increment_seconds, statement.terms.list_rate_per_session_hour
+    contracted, listed = _unit_price(seconds, line.rate_per_session_hour), _unit_price(seconds, list_rate)
     return {
         "BilledCost": line.cost,
         "ContractedCost": _written(contracted * line.increments),
@@ -179,7 +166,7 @@ def _prices(line: Line, statement: Statement, list_rate: Decimal) -> Row:
         "EffectiveCost": line.cost,
         "ListCost": _written(listed * line.increments),
         "ListUnitPrice": _written(listed),
-        "PricingQuantity": _written(_scaled(Fraction(line.increments))),
+        "PricingQuantity": _written(line.increments * _ONE),
     }
 
 
@@ -188,14 +175,19 @@ def _pool_values(line: ReportLine) -> Row:
     return {
         "x_Margin": line.margin,
         "x_PoolCost": None if pool is None else pool.cost,
-        "x_PoolMinutes": None if pool is None else _written(_scaled(Fraction(pool.seconds, 60))),
-        "x_StrandedMinutes": None if stranded is None else _written(_scaled(Fraction(stranded, 60))),
+        "x_PoolMinutes": None if pool is None else _minutes(pool.seconds),
+        "x_StrandedMinutes": None if stranded is None else _minutes(stranded),
     }
 
 
-def _scaled(exact: Fraction) -> int:
-    """Count the units of the last place that is written; half to even."""
-    return round(exact * _ONE)
+@lru_cache(maxsize=1024)  # the lines of a statement, and most statements, share a few prices
+def _unit_price(seconds: int, rate: Decimal) -> int:
+    """Price one increment, in units of the last place that is written; half to even."""
+    return round(price(1, increment_seconds=seconds, rate_per_session_hour=rate) * _ONE)
+
+
+def _minutes(seconds: int) -> Decimal:
+    return _written(round(Fraction(seconds, 60) * _ONE))
 
 
 def _written(scaled: int) -> Decimal:
@@ -204,5 +196,5 @@ def _written(scaled: int) -> Decimal:
     It is made of text, since that alone keeps every digit, however many.
     """
     whole, rest = divmod(abs(scaled), _ONE)
-    places = f"{rest:0{_PLACES}}".rstrip("0") or "0"
+    places = f"{rest:0{_PLACES}}".rstrip("0") if rest else "0"
     return Decimal(f"{'-' if scaled < 0 else ''}{whole}.{places}")

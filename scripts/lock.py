@@ -79,6 +79,13 @@ def locks(root: Path = ROOT) -> Iterator[Lock]:
         *sorted(root.glob("tests/clients/*/requirements.in")),
     ):
         yield Lock(source.with_suffix(".txt"), source.read_text, (str(source.relative_to(root)),))
+    validator = root / "tests/tools/focus/requirements.in"
+    overrides = validator.with_name("overrides.txt")
+    yield Lock(
+        validator.with_suffix(".txt"),
+        lambda: validator.read_text() + overrides.read_text(),
+        (str(validator.relative_to(root)), "--override", str(overrides.relative_to(root))),
+    )
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,10 @@
 """Make everything that running or testing Tollgate needs, inside the project's folder.
 
 `python -m scripts.setup --for run` makes what the local stack needs; `--for test` adds the environments of the client
-programs that the tests drive. Doing it again is a matter of milliseconds (see `scripts/steps.py`).
+programs that the tests drive, and a browser. Doing it again is a matter of milliseconds (see `scripts/steps.py`).
 
-A client that cannot be installed is told and passed over: everything else can be tested without it, and its own tests
-fail with the reason.
+A client, or the validator of FOCUS files, that cannot be installed is told and passed over: everything else can be
+tested without it, and its own tests fail with the reason.
 """
 
 import argparse
@@ -17,12 +17,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from scripts import toolchain
+from scripts.browser import browser_note
 from scripts.sandbox import bubblewrap_note
 from scripts.steps import ROOT, TOOLS, SetupError, Step, attempt, perform, run
 from scripts.toolchain import NETWORK_ADVICE
 
 STAMPS = TOOLS / "stamps"
 CLIENTS = ROOT / "tests/clients"
+VALIDATOR_REQUIREMENTS = ROOT / "tests/tools/focus/requirements.txt"
 CLIENTS_AT_ONCE = 2  # while one waits for the network or for the disk, another goes on
 NODE_INPUTS = ("package.json", "package-lock.json")
 
@@ -40,15 +42,17 @@ def main() -> int:
             busy = [perform(step, STAMPS, _announce) for step in steps()]
             if purpose == "test":
                 with ThreadPoolExecutor(CLIENTS_AT_ONCE) as threads:
-                    busy += threads.map(_install_client, client_steps())
-            note = bubblewrap_note(STAMPS, _announce)
+                    busy += threads.map(_install_optional, optional_steps())
+            notes = [bubblewrap_note(STAMPS, _announce)]
+            if purpose == "test":
+                notes.append(browser_note(STAMPS, _announce))
     except SetupError as error:
         sys.stderr.write(f"\nsetup: {error}.\n")
         return 1
     except KeyboardInterrupt:
         sys.stderr.write("\nsetup: interrupted; run it again to go on.\n")
         return 130
-    if note:
+    for note in filter(None, notes):
         print(f"note: {note}")
     if any(busy):
         print(f"Set up in {time.monotonic() - started:.1f} s.")
@@ -76,6 +80,18 @@ def client_steps() -> Iterator[tuple[str, Step]]:
         elif (folder / "package-lock.json").exists():
             made = home / "node_modules/.package-lock.json"  # npm writes it last
             yield folder.name, packages_step(str(home.relative_to(ROOT)), home, folder, made)
+
+
+def validator_step() -> Step:
+    """Say how the official validator of FOCUS files is installed."""
+    return environment_step(TOOLS / "focus-validator", VALIDATOR_REQUIREMENTS)
+
+
+def optional_steps() -> Iterator[tuple[str, Step]]:
+    """List what only some tests need, with what it is called."""
+    yield from ((f"the client {name}", step) for name, step in client_steps())
+    if VALIDATOR_REQUIREMENTS.exists():
+        yield "the FOCUS validator", validator_step()
 
 
 def environment_step(home: Path, requirements: Path, *options: str) -> Step:
@@ -109,15 +125,15 @@ def _install_project() -> None:
     run(toolchain.uv(), "pip", "install", *options, advice=NETWORK_ADVICE)
 
 
-def _install_client(client: tuple[str, Step]) -> bool:
-    name, step = client
+def _install_optional(wanted: tuple[str, Step]) -> bool:
+    name, step = wanted
     if step.is_done(STAMPS):
         return False
     told: list[str] = []
     reason = attempt(step, STAMPS, told.append)
     _announce("".join(told))  # at once, since another one is being installed beside it
     if reason is not None:
-        sys.stderr.write(f"setup: the client {name} is not installed, so its tests will fail: {reason}.\n")
+        sys.stderr.write(f"setup: {name} is not installed, so its tests will fail: {reason}.\n")
     return True
 
 

@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 
 Files = Mapping[str, str]  # path relative to the project -> text
 
-AZURE_CLIENTS = {"metering/table_store.py"} | {
+AZURE_CLIENTS = {"metering/table_alerts.py", "metering/table_store.py"} | {
     f"proxy/{name}.py" for name in ("bootstrap", "directory", "pool", "storage", "table_tenants", "tokens")
 }
 PRINTING = ("infra/local/", "scripts/", "benchmarks/")

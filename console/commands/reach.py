@@ -7,12 +7,12 @@ comes from the environment or from a file, never as an argument, where other use
 import asyncio
 import inspect
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Concatenate
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import typer
 
@@ -65,9 +65,9 @@ class Reach:
         """Read."""
         return await self.backend.call("GET", path, query=query)
 
-    async def send(self, method: str, path: str, body: Json | None = None) -> Json:
+    async def send(self, method: str, path: str, body: Json | None = None, *, query: str = "") -> Json:
         """Change something."""
-        return await self.backend.call(method, path, body=body)
+        return await self.backend.call(method, path, query=query, body=body)
 
     def show(self, answer: Json, for_people: Callable[[], None]) -> None:
         """Print an answer, as the user wants it."""
@@ -81,18 +81,34 @@ class Reach:
         typer.echo(text, err=True)
 
 
+class OutputClosedError(Exception):
+    """Whoever read the output has gone away, and wants no more of it."""
+
+
 def register[**P](
-    app: typer.Typer, name: str, *, example: str, takes_negative: bool = False
+    app: typer.Typer,
+    name: str,
+    *,
+    example: str,
+    takes_negative: bool = False,
+    before: Callable[[Mapping[str, Any]], None] | None = None,
 ) -> Callable[[Callable[Concatenate[Reach, P], Awaitable[None]]], None]:
     """Make an async function the command `name`: its first parameter is the reach, the others are typer's.
 
-    `takes_negative` lets a number with a minus be an argument, which otherwise reads as an option.
+    `takes_negative` lets a number with a minus be an argument, which otherwise reads as an option. `before` gets what
+    was typed before anything is asked of Tollgate; there it can put a question to the user, which would hold up the
+    loop.
     """
 
     def add(function: Callable[Concatenate[Reach, P], Awaitable[None]]) -> None:
         def run(**values: Any) -> None:
             options = Options(**{option.name: values.pop(option.name) for option in _SHARED})
-            asyncio.run(_run(function, options, values))
+            if before is not None:
+                before(values)
+            try:
+                asyncio.run(_run(function, options, values))
+            except BrokenPipeError:
+                raise OutputClosedError from None
 
         own = list(inspect.signature(function).parameters.values())[1:]
         run.__signature__ = inspect.Signature([*own, *_SHARED])  # type: ignore[attr-defined]  # where typer looks
@@ -101,6 +117,11 @@ def register[**P](
         app.command(name, epilog=f"Example: {example}", context_settings=settings)(run)
 
     return add
+
+
+def query_of(**values: str | int | None) -> str:
+    """Write a query of what was given."""
+    return urlencode({name: value for name, value in values.items() if value is not None})
 
 
 def path_of(*segments: str) -> str:

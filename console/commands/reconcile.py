@@ -3,6 +3,7 @@
 import typer
 
 from console.backends import REFUSED, CommandError
+from console.commands.progress import working
 from console.commands.reach import Reach, path_of, register
 from console.commands.show import Column, show_rows
 
@@ -27,7 +28,8 @@ def add_reconcile(root: typer.Typer) -> None:
         held_not_paid: the pool holds a session that nobody pays for, or that is no tenant's. differs: it will hold one
         over one increment longer than is paid. paid_not_held: paid for and ended by the pool; for information only.
         """
-        answer = await reach.get(path_of("reconciliation"))
+        with working("Comparing ledger and pool"):
+            answer = await reach.get(path_of("reconciliation"))
         reach.show(answer, lambda: show_rows(answer["findings"], _FINDINGS) if answer["findings"] else None)
         if not reach.json:
             reach.note(f"{answer['sessions']} sessions held, {answer['windows']} windows open")

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from rich.text import Text
 
 type Json = dict[str, Any]
 
+_PIPED_WIDTH = 400  # no line breaks in the middle of a name
 _DATE_WIDTH = 10  # narrow terminals break an instant after its date
 
 
@@ -23,25 +24,49 @@ class Column:
         path: the member's name, with dots into objects.
         none: what null means.
         instant: whether it is one, which people read without its fraction.
+        words: how to write the member, where its own text says too little; null is still `none`.
+        is_number: whether it stands on the right, below others.
     """
 
     title: str
     path: str
     none: str = "-"
     instant: bool = False
+    words: Callable[[Any], str] | None = None
+    is_number: bool = False
 
     def text(self, row: Json) -> Text:
         """Write the member of this row."""
         value: Any = row
         for name in self.path.split("."):
             value = value[name]
-        if isinstance(value, list):
+        if value is not None and self.words is not None:
+            value = self.words(value)
+        elif isinstance(value, list):
             value = ", ".join(map(str, value))
         elif isinstance(value, bool):
             value = "yes" if value else "no"
         elif isinstance(value, str) and self.instant:
-            value = value[:19].replace("T", " ") + "Z"
+            value = short_instant(value)
         return Text(self.none if value is None else str(value), overflow="fold")
+
+
+class Output(Console):
+    """Standard output for people; where it is no terminal, for programs that look for words in lines."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        if not self.is_terminal:
+            self.width = max(self.width, _PIPED_WIDTH)
+
+    def on_broken_pipe(self) -> None:
+        """Leave it to the root of the commands: it ends all output that nobody reads in one way."""
+        raise BrokenPipeError
+
+
+def short_instant(text: str) -> str:
+    """Write an instant for people, without its fraction."""
+    return text[:19].replace("T", " ") + "Z"
 
 
 def show_json(value: Json) -> None:
@@ -54,10 +79,12 @@ def show_rows(rows: Sequence[Json], columns: Sequence[Column]) -> None:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
         least = _DATE_WIDTH if column.instant else len(column.title)
-        table.add_column(column.title, overflow="fold", min_width=least)
+        table.add_column(
+            column.title, overflow="fold", min_width=least, justify="right" if column.is_number else "left"
+        )
     for row in rows:
         table.add_row(*(column.text(row) for column in columns))
-    Console().print(table)
+    Output().print(table)
 
 
 def show_one(row: Json, columns: Sequence[Column]) -> None:
@@ -67,4 +94,4 @@ def show_one(row: Json, columns: Sequence[Column]) -> None:
     table.add_column(overflow="fold")
     for column in columns:
         table.add_row(column.title, column.text(row))
-    Console().print(table)
+    Output().print(table)

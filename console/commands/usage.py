@@ -2,12 +2,13 @@
 
 from decimal import Decimal, InvalidOperation
 from typing import Annotated
-from urllib.parse import urlencode
 
 import typer
 
 from console.backends import WRONG_USAGE, CommandError
-from console.commands.reach import Reach, path_of, register
+from console.commands.documents import write_csv
+from console.commands.months import Month, last_months
+from console.commands.reach import Reach, path_of, query_of, register
 from console.commands.show import Column, Json, show_one, show_rows
 from console.commands.tenants import UNLIMITED, TenantId
 
@@ -28,41 +29,88 @@ _STATEMENT = (
     Column("closed", "closed"),
     Column("complete until", "complete_until", instant=True),
 )
-_DAYS = (Column("day", "date"), Column("minutes", "minutes"), Column("sessions", "sessions"))
+_TODAY = (
+    Column("minutes today", "minutes_today.used"),
+    Column("quota today", "minutes_today.quota", UNLIMITED),
+    Column("remaining today", "minutes_today.remaining", UNLIMITED),
+)
+_DAYS = (
+    Column("day", "date"),
+    Column("minutes", "minutes", is_number=True),
+    Column("sessions", "sessions", is_number=True),
+)
+_LINES = (
+    Column("day", "date"),
+    Column("for", "kind"),
+    Column("corrects", "corrects"),
+    *_DAYS[1:],
+    Column("rate/hour", "rate_per_session_hour", is_number=True),
+    Column("cost", "cost", is_number=True),
+)
 _ENTRIES = (
-    Column("sequence", "sequence"),
-    Column("kind", "kind"),
+    Column("sequence", "sequence", is_number=True),
     Column("at", "at", instant=True),
+    Column("why", "words"),
     Column("session", "session"),
-    Column("minutes", "minutes"),
+    Column("minutes", "minutes", is_number=True),
     Column("pays until", "until", instant=True),
     Column("operation", "operation"),
 )
+_ADJUSTMENT = (
+    Column("sequence", "sequence"),
+    Column("at", "at", instant=True),
+    Column("minutes", "minutes"),
+    Column("corrects", "corrects"),
+    Column("reason", "reason"),
+)
+_WHY = {
+    "opened": "session opened",
+    "extended": "paid for longer",
+    "did_not_run": "call did not run",
+    "ended_early": "session ended early",
+    "adjusted": "adjusted",
+}
+PAGE_SIZE, CSV_PAGE_SIZE = 200, 1000
 
-Month = Annotated[str | None, typer.Option("--period", metavar="YYYY-MM", help="The current month, if left out.")]
+CsvFile = Annotated[str | None, typer.Option("--csv", metavar="FILE|-", help="Write it as CSV; - is standard output.")]
 
 
 @register(app, "show", example="tollgate usage show acme --period 2026-11")
-async def show_usage(reach: Reach, tenant: TenantId, *, period: Month = None) -> None:
-    """Show a tenant's statement for one month."""
-    answer = await reach.get(path_of("tenants", tenant, "usage"), _query(period=period))
+async def show_usage(reach: Reach, tenant: TenantId, *, period: Month = None, csv: CsvFile = None) -> None:
+    """Show a tenant's statement for one month; line by line, if prices changed or something was adjusted."""
+    path = path_of("tenants", tenant, "usage")
+    if csv is not None:
+        await write_csv(reach, path, {"period": period}, csv)
+        return
+    answer = await reach.get(path, query_of(period=period))
     reach.show(answer, lambda: _show_statement(answer))
 
 
-@register(app, "entries", example="tollgate usage entries acme --period 2026-11 --json")
+@register(app, "entries", example="tollgate usage entries acme --latest 20")
 async def show_entries(
     reach: Reach,
     tenant: TenantId,
     *,
     period: Month = None,
-    after: Annotated[int, typer.Option(min=0, help="Start after the entry with this sequence number.")] = 0,
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="Show at most so many.")] = 200,
+    after: Annotated[int | None, typer.Option(min=0, help="Start after the entry with this sequence number.")] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, max=1000, help=f"Show at most so many: {PAGE_SIZE}, if left out; as CSV all.")
+    ] = None,
+    latest: Annotated[int | None, typer.Option(min=1, max=1000, help="Show so many of the newest.")] = None,
+    csv: CsvFile = None,
 ) -> None:
-    """Show a tenant's ledger entries of one month, in their order."""
-    query = _query(period=period, after=str(after), limit=str(limit))
-    answer = await reach.get(path_of("tenants", tenant, "usage", "entries"), query)
-    reach.show(answer, lambda: show_rows(answer["entries"], _ENTRIES))
-    if answer["next"] is not None:
+    """Show a tenant's ledger entries of one month, in their order, with the reason of each."""
+    if latest is not None and (after is not None or limit is not None):
+        raise CommandError("--latest goes without --after and --limit", exit_status=WRONG_USAGE)
+    path = path_of("tenants", tenant, "usage", "entries")
+    if csv is not None:
+        every = latest is None and limit is None
+        query = {"period": period, "after": after, "latest": latest, "limit": CSV_PAGE_SIZE if every else limit}
+        await write_csv(reach, path, query, csv, every=every)
+        return
+    answer = await reach.get(path, query_of(period=period, after=after, limit=limit, latest=latest))
+    reach.show(answer, lambda: show_rows([_row(entry) for entry in answer["entries"]], _ENTRIES))
+    if answer["next"] is not None and latest is None:
         reach.note(f"There are more: --after {answer['entries'][-1]['sequence']}")
 
 
@@ -76,21 +124,31 @@ def add_adjust(root: typer.Typer) -> None:
         minutes: Annotated[str, typer.Argument(metavar="MINUTES", help="Whole increments; negative gives back.")],
         *,
         reason: Annotated[str, typer.Option(help="Stands in the ledger.")],
+        corrects: Annotated[
+            str | None,
+            typer.Option(metavar="YYYY-MM", help="The earlier month that this makes good.", autocompletion=last_months),
+        ] = None,
     ) -> None:
-        """Correct what a tenant has used in the current month."""
-        body = {"minutes": _minutes(minutes), "reason": reason}
+        """Correct what a tenant has used. It is booked in the current month, whichever month it corrects."""
+        body = {"minutes": _minutes(minutes), "reason": reason, "corrects": corrects}
         entry = await reach.send("POST", path_of("tenants", tenant, "adjustments"), body)
-        reach.show(entry, lambda: show_one(entry, (*_ENTRIES[:3], _ENTRIES[4], Column("reason", "reason"))))
+        reach.show(entry, lambda: show_one(entry, _ADJUSTMENT))
 
 
 def _show_statement(statement: Json) -> None:
-    show_one(statement, _STATEMENT)
-    if statement["days"]:
+    show_one(statement, (*_STATEMENT, *(_TODAY if "minutes_today" in statement else ())))
+    lines = statement["lines"]
+    if len(statement["cost"]["rates"]) > 1 or any(line["kind"] == "adjustment" for line in lines):
+        show_rows(lines, _LINES)
+    elif statement["days"]:
         show_rows(statement["days"], _DAYS)
 
 
-def _query(**values: str | None) -> str:
-    return urlencode({name: value for name, value in values.items() if value is not None})
+def _row(entry: Json) -> Json:
+    """Add the reason of an entry in words."""
+    corrected = f" for {entry['corrects']}" if entry["corrects"] is not None else ""
+    reason = f": {entry['reason']}" if entry["reason"] is not None else ""
+    return {**entry, "words": f"{_WHY.get(entry['why'], entry['why'])}{corrected}{reason}"}
 
 
 def _minutes(text: str) -> int | float:

@@ -8,8 +8,9 @@ Rules of this file: pure data.
 from collections.abc import Iterable, Iterator
 
 from console.bodies import PAGE_DEFAULT, PAGE_MAX, REPORT_PAGE_DEFAULT, REPORT_PAGE_MAX, SEQUENCE_MAX
-from console.openapi.console_schemas import KEY, PERIOD, TENANT
+from console.openapi.console_schemas import KEY, PERIOD, POOL_NAMED, TENANT
 from console.openapi.parts import TEXT, Json, answer, content, headers, one_of, parameter, schema
+from console.openapi.pool_parameters import SESSION_NAME
 from console.openapi.refusals import Refusals
 from console.openapi.routes import Route
 from proxy.errors import ErrorCode
@@ -57,6 +58,7 @@ _TABLE_FORMAT = parameter(
     "The format; left out, `Accept` decides.",
 )
 _MONTH = parameter("path", "period", PERIOD, "A UTC month that has begun.")
+_MONTH_OVER = parameter("path", "period", {**PERIOD, "examples": ["2026-10"]}, "A UTC month that is over.")
 _AFTER_TENANT = parameter("query", "after", TENANT, "The tenant's id after which the page begins.")
 _TENANTS_LIMIT = parameter(
     "query",
@@ -98,8 +100,8 @@ def _operator(
     as_table: bool = False,
 ) -> Route:
     method, path = route.split(" ")
-    every = (("{tenant}", _TENANT), ("{key}", _KEY), ("{period}", _MONTH))
-    placed = [known for name, known in every if name in path]
+    every = (("{tenant}", _TENANT), ("{key}", _KEY), ("{period}/close", _MONTH_OVER), ("{period}", _MONTH))
+    placed = list({known["name"]: known for name, known in reversed(every) if name in path}.values())
     named = any(known in placed for known in (_TENANT, _KEY))
     return Route(
         method=method,
@@ -219,7 +221,7 @@ def operator_routes() -> Iterator[Route]:
 def _session_routes(tenant: str) -> Iterator[Route]:
     """Describe the operator's hand on open sessions."""
     yield _operator(
-        f"GET {tenant}/sessions", "listTenantSessions", "List a tenant's open sessions", "OpenSessions", _READ
+        f"GET {tenant}/sessions", "listTenantSessions", "List a tenant's open sessions", "OpenSessions", _READ, query=(_TABLE_FORMAT,), as_table=True
     )
     yield _operator(
         f"DELETE {tenant}/sessions",
@@ -230,8 +232,8 @@ def _session_routes(tenant: str) -> Iterator[Route]:
         _POOLS,
         {ErrorCode.POOL_NOT_FOUND, ErrorCode.POOL_BUSY},
         query=(
-            parameter("query", "session", TEXT, "The tenant's name for the session.", required=True),
-            parameter("query", "pool", TEXT, "The pool's name; left out: the tenant's first."),
+            parameter("query", "session", SESSION_NAME, "The tenant's name for the session.", required=True),
+            parameter("query", "pool", POOL_NAMED, "The pool's name; left out: the tenant's first."),
         ),
         description="As the tenant's own call would; a suspended tenant's sessions, too.",
     )
@@ -282,13 +284,13 @@ def _alert_routes(tenant: str) -> Iterator[Route]:
 
 def usage_routes() -> Iterator[Route]:
     """Describe what a tenant can read about its own use."""
-    named = parameter("query", "identifier", TEXT, "Your name for the session.", required=True)
-    pool = parameter("query", "pool", TEXT, "The pool's name; left out: your first.")
+    named = parameter("query", "identifier", SESSION_NAME, "Your name for the session.", required=True)
+    pool = parameter("query", "pool", POOL_NAMED, "The pool's name; left out: your first.")
     pages = (_PERIOD, _AFTER, _LIMIT, _LATEST, _TABLE_FORMAT)
     for path, operation_id, summary, shown, query, refused in (
         ("/usage", "getStatement", "Read your statement", "Statement", (_PERIOD, _FORMAT), ()),
         ("/usage/entries", "listEntries", "List your entries", "Entries", pages, ()),
-        ("/usage/sessions", "listOpenSessions", "List your open sessions", "OpenSessions", (), ()),
+        ("/usage/sessions", "listOpenSessions", "List your open sessions", "OpenSessions", (_TABLE_FORMAT,), ()),
         (
             "/usage/quote",
             "getQuote",
@@ -308,6 +310,6 @@ def usage_routes() -> Iterator[Route]:
             summary=summary,
             scope=Scope.USAGE,
             parameters=query,
-            answers={"200": _shown(shown, as_table=shown in {"Statement", "Entries"})},
+            answers={"200": _shown(shown, as_table=shown in {"Statement", "Entries", "OpenSessions"})},
             refusals=Refusals.of(_EVERY_CALL, _READ if query else (), refused),
         )

@@ -127,6 +127,22 @@ def edge_routes() -> Iterator[Route]:
     )
     yield Route(
         method="GET",
+        path="/dashboard",
+        id="dashboard",
+        tag="operation",
+        summary="Open the dashboard in a browser",
+        description="A page for tenants and operators. It needs no key to load, and asks for one then; its parts lie "
+        "below the same path.",
+        schemes=(),
+        parameters=(parameter("header", "If-None-Match", TEXT, "The `ETag` of the page that is known already."),),
+        answers={
+            "200": answer("The page.", content(TEXT, "text/html"), answer_headers=headers(["ETag", "Cache-Control"])),
+            "304": answer("It has not changed.", answer_headers=headers(["ETag", "Cache-Control"])),
+        },
+        refusals=Refusals.of({ErrorCode.INTERNAL_ERROR}),
+    )
+    yield Route(
+        method="GET",
         path="/msi/token",
         id="getToken",
         tag="identity",

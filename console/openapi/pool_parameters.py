@@ -21,7 +21,7 @@ _SINCE: Mapping[str, str] = MappingProxyType(
 
 _PRINTABLE = r"[^\x00-\x1f\x7f-\xa0\xad]"  # Unicode has more that cannot be printed; descriptions say so
 _STAYS_BELOW: Json = {"not": {"pattern": r"(?:^|[/\\])\.{1,2}(?:[/\\]|$)"}}  # no segment `.` or `..`
-_NAME: Json = {
+SESSION_NAME: Json = {
     "type": "string",
     "minLength": 1,
     "maxLength": SESSION_NAME_LENGTH_MAX,
@@ -56,9 +56,9 @@ PARAMETERS: Mapping[str, Json] = MappingProxyType(
     {
         "ApiVersion": _version(""),
         **{f"ApiVersionSince{since[:7]}": _version(since) for since in sorted(set(_SINCE.values()))},
-        "Identifier": parameter("query", "identifier", _NAME, _NAME_TEXT, required=True),
+        "Identifier": parameter("query", "identifier", SESSION_NAME, _NAME_TEXT, required=True),
         "IdentifierOrInBody": parameter(
-            "query", "identifier", _NAME, f"{_NAME_TEXT} It may stand in the body instead, as `properties.identifier`."
+            "query", "identifier", SESSION_NAME, f"{_NAME_TEXT} It may stand in the body instead, as `properties.identifier`."
         ),
         "Folder": parameter("query", "path", _FOLDER, "A folder of the session, below `/mnt/data`."),
         "NewFolder": parameter(

@@ -91,6 +91,8 @@ def _guide(ready: Mapping[str, Any], stack: Stack) -> str:
         f"    -H 'Content-Type: application/json' -d {shlex.quote(json.dumps(code))}",
         "See what it cost:",
         f"  {curl} {url}/usage -H {authorization}",
+        f"Or in a browser, with the tenant's key, {tenant['key']}, or the operator's:",
+        f"  {url}/dashboard",
         *([f"Its other pools ({others}) are at {url}/pools/<name>/…."] if others else []),
         "",
         f"The operator's key is in {options.data_dir / 'stack.json'}, the logs are in {options.data_dir / 'logs'}.",

@@ -1,91 +1,24 @@
 """The command line, both ways: over HTTP to a served API, and directly on the storage."""
 
-import json
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
 from console.main import app
 from metering.clock import utc_now
-from tests.console.serving import LEDGER_SECRET, fresh_id, serving
+from tests.console.serving import LEDGER_SECRET, fresh_id
+from tests.console.terminals import Terminal
 
 pytestmark = pytest.mark.azurite
 
-NO_SETTINGS = dict.fromkeys(
-    ("TOLLGATE_URL", "TOLLGATE_KEY", "TOLLGATE_STORAGE", "TOLLGATE_LEDGER_SECRET", "TOLLGATE_INCREMENT_SECONDS"), ""
-)
-
-
-@dataclass(frozen=True)
-class Ended:
-    """What a command left behind."""
-
-    status: int
-    output: str
-    errors: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.output)
-
-    @property
-    def complaint(self) -> str:
-        """The one line on standard error, of a command that printed nothing else."""
-        assert self.output == ""
-        [line] = self.errors.splitlines()
-        assert line.startswith("tollgate: ")
-        return line.removeprefix("tollgate: ")
-
-
-@dataclass(frozen=True)
-class Terminal:
-    """Runs commands with an environment, and with options added to each."""
-
-    environment: Mapping[str, str] = field(default_factory=dict)
-    options: tuple[str, ...] = ()
-
-    def run(self, *arguments: str) -> Ended:
-        environment = {**NO_SETTINGS, **self.environment}
-        result = CliRunner().invoke(app, [*arguments, *self.options], env=environment, prog_name="tollgate")
-        assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
-        return Ended(result.exit_code, result.stdout, result.stderr)
-
-    def done(self, *arguments: str) -> Any:
-        ended = self.run(*arguments, "--json")
-        assert (ended.status, ended.errors) == (0, "")
-        return ended.json
-
-
-@pytest.fixture(scope="module")
-def direct(azurite: str) -> Terminal:
-    return Terminal({"TOLLGATE_STORAGE": azurite, "TOLLGATE_LEDGER_SECRET": LEDGER_SECRET}, ("--direct",))
-
-
-@pytest.fixture(scope="module")
-def http(azurite: str, direct: Terminal) -> Iterator[Terminal]:
-    key = direct.done("keys", "create", "--operator", "--label", "test")["key"]
-    with serving(azurite, utc_now) as url:
-        yield Terminal({"TOLLGATE_URL": url, "TOLLGATE_KEY": key})
-
-
-@pytest.fixture(params=["http", "direct"])
-def terminal(request: pytest.FixtureRequest) -> Terminal:
-    found: Terminal = request.getfixturevalue(request.param)
-    return found
-
 
 @pytest.fixture
-def tenant(terminal: Terminal) -> str:
-    tenant_id = fresh_id()
-    terminal.done("tenants", "set", tenant_id, "--minutes-per-month", "600")
-    return tenant_id
+def tenant(new_tenant: str) -> str:
+    return new_tenant
 
 
 def test_the_first_operators_key_is_made_on_the_storage_and_works_over_http(direct: Terminal, http: Terminal) -> None:
@@ -106,6 +39,7 @@ def test_setting_a_tenant_changes_what_is_given_and_keeps_the_rest(terminal: Ter
     )
 
     assert changed == terminal.done("tenants", "show", tenant)
+    assert changed.pop("created_at") is not None
     assert changed == {
         "id": tenant,
         "name": "Acme",
@@ -114,8 +48,11 @@ def test_setting_a_tenant_changes_what_is_given_and_keeps_the_rest(terminal: Ter
         "max_concurrent_sessions": 3,
         "calls_per_minute": 60,
         "rate_per_session_hour": "1",
+        "rates": [],
         "pools": ["shell", "default"],
         "suspended": False,
+        "webhook_url": None,
+        "alert_percents": None,
     }
     back = terminal.done(
         "tenants", "set", tenant, "--rate-per-session-hour", "default", "--calls-per-minute", "unlimited"

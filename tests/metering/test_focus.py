@@ -15,7 +15,6 @@ from metering.focus import (
     COLUMNS,
     OPERATOR_COLUMNS,
     POOL_COLUMNS,
-    Issuer,
     Row,
     report_rows,
     statement_rows,
@@ -31,7 +30,6 @@ from tests.support.ledgers import TENANT, make_ledger
 
 OCTOBER, NOVEMBER = Period(2026, 10), Period(2026, 11)
 LATER = datetime(2026, 12, 24, tzinfo=UTC)
-ISSUER = Issuer(name="Acme Cloud", account_id="acme-cloud")
 LIST_RATE = Decimal("0.03")
 
 MANDATORY = {
@@ -41,7 +39,7 @@ MANDATORY = {
     "ProviderName", "PublisherName", "ServiceCategory", "ServiceName",
 }  # fmt: skip
 NULLABLE = {"ChargeClass", "ConsumedQuantity", "ConsumedUnit", "InvoiceId", "x_CorrectedPeriod", *POOL_COLUMNS}
-ALLOWED = {
+ALLOWED: dict[str, set[str | None]] = {
     "ChargeCategory": {"Usage", "Purchase", "Tax", "Credit", "Adjustment"},
     "ChargeClass": {None, "Correction"},
     "ChargeFrequency": {"One-Time", "Recurring", "Usage-Based"},
@@ -82,7 +80,13 @@ def _statement(
     for (day, _), increments in adjusted.items():
         before = days.get(day, DayNumbers())
         days[day] = replace(before, increments=before.increments + increments)
-    terms = statement_terms(name="Acme", rates=rates, increment_seconds=increment_seconds)
+    terms = statement_terms(
+        name="Acme",
+        rates=rates,
+        increment_seconds=increment_seconds,
+        list_rate_per_session_hour=LIST_RATE,
+        issuer="Acme Cloud",
+    )
     row = replace(
         PeriodRow.empty(TENANT, NOVEMBER),
         charged=sum(increments for increments, _ in used.values()),
@@ -96,7 +100,7 @@ def _statement(
 
 
 def rows_of(statement: Statement) -> list[Row]:
-    return list(statement_rows(statement, issuer=ISSUER, list_rate_per_session_hour=LIST_RATE))
+    return list(statement_rows(statement))
 
 
 def exactly(value: object) -> Fraction:
@@ -221,7 +225,7 @@ def test_a_row_names_the_tenant_the_issuer_and_the_price() -> None:
     used = rows_of(CORRECTED)[0]
 
     assert (used["SubAccountId"], used["SubAccountName"]) == (TENANT, "Acme")
-    assert (used["BillingAccountId"], used["BillingAccountName"]) == ("acme-cloud", "Acme Cloud")
+    assert (used["BillingAccountId"], used["BillingAccountName"]) == ("tollgate", "Acme Cloud")
     assert used["ProviderName"] == used["PublisherName"] == used["InvoiceIssuerName"] == "Acme Cloud"
     assert (used["SkuPriceId"], used["PricingUnit"], used["ListUnitPrice"]) == (
         "dynamic-session-300s", "5 Minutes", Decimal("0.0025"),
@@ -272,7 +276,7 @@ def pool_line(statement: Statement, *, pool_increment_seconds: int = 3600, next_
 
 
 def operator_rows(line: ReportLine) -> list[Row]:
-    return list(report_rows(line, issuer=ISSUER, list_rate_per_session_hour=LIST_RATE))
+    return list(report_rows(line))
 
 
 def test_what_the_pool_costs_stands_on_the_last_row_of_a_tenant_only() -> None:

@@ -162,6 +162,19 @@ async def test_what_was_alerted_is_known_to_other_instances_and_after_a_restart(
 
 
 @pytest.mark.azurite
+async def test_a_look_that_finds_nothing_new_writes_nothing(store: TableAlertStore, name: str) -> None:
+    pools, clock = ScriptedPools({"a": 5}), FakeClock()
+    await watch(store, pools, pool(name), clock=clock).run()
+    before = await store.pool_state(name)
+
+    clock.set(60)
+    pools.held["a"] = 6
+    await watch(store, pools, pool(name), clock=clock).run()
+
+    assert await store.pool_state(name) == before
+
+
+@pytest.mark.azurite
 async def test_instances_that_look_at_the_same_time_make_one_alert(store: TableAlertStore, name: str) -> None:
     made = await asyncio.gather(*(watch(store, ScriptedPools({"a": 5}), pool(name)).run() for _ in range(4)))
 

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import logging
+import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -21,7 +22,9 @@ from metering.periods import Period
 from proxy.capacity import pool_alert_id
 from proxy.pool import open_transport
 from proxy.webhook_sender import WebhookSender
-from proxy.webhooks import check_webhook_url, event, sign, webhook_secret
+from proxy.webhook_urls import check_webhook_url
+from proxy.webhooks import event, sign, webhook_secret
+from tests.running import ROOT
 from tests.support.building import KEYS, MORNING, granularity
 from tests.support.webhook_receiver import Heard, WebhookReceiver, receiving
 
@@ -73,23 +76,23 @@ def test_a_url_that_can_be_posted_to_is_taken_as_it_is(url: str) -> None:
 @pytest.mark.parametrize(
     ("url", "why"),
     [
-        ("http://example.com/hook", "this machine's own"),
-        ("http://127.0.0.1.example.com/", "this machine's own"),
-        ("http://10.0.0.1/", "this machine's own"),
-        ("http://2130706433/", "this machine's own"),
+        ("http://example.com/hook", "this machine alone"),
+        ("http://127.0.0.1.example.com/", "this machine alone"),
+        ("http://10.0.0.1/", "this machine alone"),
+        ("http://2130706433/", "this machine alone"),
         ("ftp://example.com/", "starts with https"),
-        ("example.com/hook", "starts with https"),
+        ("example.com/hook", "names a host"),
         ("//example.com/hook", "starts with https"),
-        ("", "no spaces"),
-        ("https://example.com/a b", "no spaces"),
-        ("https://example.com/\n", "no spaces"),
-        ("https://bücher.example/", "no spaces"),
-        ("https://example.com\\@evil.example/", "no backslashes"),
-        ("https://user:hunter2@example.com/", "no user name"),
-        ("https://@example.com/", "no user name"),
+        ("", "names a host"),
+        ("https://example.com/a b", "no space"),
+        ("https://example.com/\n", "no space"),
+        ("https://bücher.example/", "no space"),
+        ("https://example.com\\@evil.example/", "no user"),
+        ("https://user:hunter2@example.com/", "no user"),
+        ("https://@example.com/", "no user"),
         ("https://example.com/#", "no fragment"),
         ("https:///hook", "names a host"),
-        ("https://exa_mple.com/", "names a host"),
+        ("http://localhost\\.example.com/", "this machine alone"),
         ("https://[::1/", "names a host"),
         ("https://example.com:70000/", "names a host"),
         ("https://example.com:x/", "names a host"),
@@ -227,6 +230,37 @@ def test_a_secret_says_nothing_of_the_key_that_it_comes_from() -> None:
     assert secret.startswith("whsec_")
     assert len(secret) == len("whsec_") + 44  # 32 bytes
     assert secret != webhook_secret(BEFORE_ROTATION, "acme")
+
+
+PAGE = (ROOT / "docs/alerts.md").read_text()
+BLOCKS = [(language, text) for language, text in re.findall(r"^```(\w*)\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)]
+
+
+def test_the_event_in_the_documentation_is_one_that_is_sent() -> None:
+    at = datetime(2026, 11, 23, 9, 5, 1, 123_456, tzinfo=UTC)
+    keys = LedgerKeys("k1", {"k1": b"example-key-that-is-long-enough-for-a-ledger"})
+    name = quota_alert_id("acme", NOVEMBER, limit=600, percent=90)
+    alert = replace(ALERT, id=name, percent=90, limit=600, used=540, at=at, entry="2026-11/542")
+    body = event(alert, granularity())
+
+    [document] = [json.loads(text) for language, text in BLOCKS if language == "json"]
+    assert document == json.loads(body)
+    for name, value in sign(body, message_id=alert.id, sent_at=at, keys=keys, tenant_id="acme").items():
+        assert f"\n{name}: {value}\n" in PAGE
+    assert f"`{webhook_secret(keys, 'acme')}`" in PAGE
+
+
+@pytest.mark.parametrize("code", [text for language, text in BLOCKS if language == "python"])
+def test_the_code_in_the_documentation_verifies_messages_and_nothing_else(code: str) -> None:
+    names: dict[str, Any] = {}
+    exec(code, names)  # noqa: S102 -- what readers are told to run
+    heard, message, secret = names["heard"], signed(), webhook_secret(BEFORE_ROTATION, "acme")
+    old = sign(message.body, message_id="m:1", sent_at=utc_now() - timedelta(hours=1), keys=KEYS, tenant_id="acme")
+
+    assert heard(secret, message.headers, message.body) == {"a": 1}
+    for headers, body in ((message.headers, b'{"a":2}'), (old, message.body)):
+        with pytest.raises((ValueError, WebhookVerificationError)):
+            heard(secret, headers, body)
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from tests.running import ROOT, Running, running_module
@@ -76,9 +77,15 @@ class Hosts:
 
 @contextlib.contextmanager
 def running_hosts(
-    folder: Path, *, storage: str, pool: str, count: int, increment_seconds: int = 300
+    folder: Path,
+    *,
+    storage: str,
+    pool: str,
+    count: int,
+    increment_seconds: int = 300,
+    settings: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[Hosts]:
-    """Start so many hosts side by side, numbered from 0."""
+    """Start so many hosts side by side, numbered from 0; `settings` are further ones, without their prefix."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, OPEN_FILES)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))  # the hosts inherit it
@@ -91,6 +98,7 @@ def running_hosts(
         "TOLLGATE_STORAGE": storage,
         "TOLLGATE_NAMESPACE_SECRET": "n" * 32,
         "TOLLGATE_LEDGER_SECRET": f"k1:{'l' * 32}",
+        **{f"TOLLGATE_{name}": value for name, value in settings.items()},
     }
     create = ["keys", "create", "--operator", "--label", "tests", "--direct", "--json"]
     made = subprocess.run(

@@ -86,6 +86,8 @@ def test_no_call_of_an_operator_is_answered_as_is_not_described(
     program: Path, fresh_stack: dict[str, Any], document: Document, tmp_path: Path
 ) -> None:
     operator = Operator(fresh_stack)
+    examples = operator.tenant("acme")
+    assert examples.flat("GET", "/files", SESSION).status_code == 200  # a session to be ended
     spare = operator.call("POST", "/keys", json={}).json()["id"]
 
     key, options = fresh_stack["operator_key"], ("--include-tag", "operator")

@@ -1,0 +1,1 @@
+"""Programs that tests need, each in an environment of its own."""
