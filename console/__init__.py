@@ -3,7 +3,7 @@
 Read in this order:
 
 1. `bodies`          what requests may say;  `views`: what answers say
-2. `usage`           statements and entries, for whoever may see them;  `reports`: all tenants' months, and their closing
+2. `usage`           statements and entries, for whoever may see them;  `reports`: all tenants' months, their closing
 3. `live`            open sessions, quotes;  `alerts`: who was told what
 4. `documents`       all of that in the `formats` that are asked for, as `tables` where they are
 5. `administration`  the operator's verbs, over directory, meter and ledger;  `audits`: verify, reconcile

@@ -1,12 +1,12 @@
 """Alerts as operators and tenants see them, and the webhooks that they go to."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from console.bodies import AlertQuery
 from console.usage import reaching_ledger
 from console.views import Json, alert_view
 from metering.alert_store import POOLS, AlertStore
-from metering.alerts import Alert
+from metering.alerts import Alert, Target
 from metering.entries import LedgerKeys
 from metering.increments import Granularity
 from proxy.alerting import AlertDelivery
@@ -30,8 +30,8 @@ class Alerts:
     granularity: Granularity
 
     async def of_tenant(self, tenant: Tenant) -> Json:
-        """List a tenant's alerts, the oldest first."""
-        return self._view(await self._read(tenant.id))
+        """List a tenant's alerts as it may see them, the oldest first."""
+        return self._view([for_tenant(alert) for alert in await self._read(tenant.id)])
 
     async def listed(self, tenant: Tenant | None, query: AlertQuery) -> Json:
         """List a tenant's alerts, or everybody's and those about pools (None), the oldest first."""
@@ -59,3 +59,10 @@ class Alerts:
 
     def _view(self, alerts: list[Alert]) -> Json:
         return {"alerts": [alert_view(alert, self.granularity) for alert in alerts]}
+
+
+def for_tenant(alert: Alert) -> Alert:
+    """Leave out whether the operator has heard."""
+    own = f"{Target.TENANT.value}: "
+    problems = (part.removeprefix(own) for part in (alert.problem or "").split("; ") if part.startswith(own))
+    return replace(alert, waiting_for=alert.waiting_for & {Target.TENANT}, problem="; ".join(problems) or None)

@@ -35,7 +35,7 @@ from metering.clock import Clock
 from proxy.directory import Directory
 from proxy.errors import ErrorCode, GatewayError
 from proxy.messages import GatewayRequest, GatewayResponse, json_response
-from proxy.tenants import OPERATOR_SCOPES, Scope, credential_from
+from proxy.tenants import OPERATOR_SCOPES, Scope, Tenant, credential_from
 
 type Answer = tuple[int, Json] | GatewayResponse
 
@@ -88,23 +88,28 @@ class OperatorApi:
 
     async def _answer(self, request: GatewayRequest, segments: Sequence[str]) -> Answer:
         match (request.method, *segments):
-            case ("GET", "tenants"):
-                return 200, {"tenants": [tenant_view(tenant) for tenant in await self._administration.tenants()]}
             case ("GET", "reconciliation"):
                 return 200, await self._audits.reconciliation()
             case ("GET", "webhook"):
                 return 200, self._alerts.webhook(None)
-            case ("GET", "alerts"):
-                return 200, await self._list_alerts(request.query)
-            case ("POST", "alerts", "deliver"):
-                return 200, await self._alerts.deliver()
+            case (_, "alerts", *rest):
+                return await self._alert(request, rest)
             case (_, "reports", period, *rest):
                 return await self._report(request, period, rest)
             case (_, "keys", *rest):
                 return await self._keys(request, None, rest)
-            case (_, "tenants", tenant_id, "keys", *rest):
+            case (_, "tenants", *rest):
+                return await self._tenants(request, rest)
+            case _:
+                raise GatewayError(ErrorCode.OPERATION_NOT_FOUND)
+
+    async def _tenants(self, request: GatewayRequest, segments: Sequence[str]) -> Answer:
+        match (request.method, *segments):
+            case ("GET",):
+                return 200, {"tenants": [tenant_view(tenant) for tenant in await self._administration.tenants()]}
+            case (_, tenant_id, "keys", *rest):
                 return await self._keys(request, tenant_id, rest)
-            case (_, "tenants", tenant_id, *rest):
+            case (_, tenant_id, *rest):
                 return await self._tenant(request, tenant_id, rest)
             case _:
                 raise GatewayError(ErrorCode.OPERATION_NOT_FOUND)
@@ -122,35 +127,55 @@ class OperatorApi:
             case _:
                 raise GatewayError(ErrorCode.OPERATION_NOT_FOUND)
 
-    async def _tenant(self, request: GatewayRequest, tenant_id: str, segments: Sequence[str]) -> Answer:
-        administration, usage = self._administration, self._administration.usage
+    async def _alert(self, request: GatewayRequest, segments: Sequence[str]) -> Answer:
         match (request.method, *segments):
             case ("GET",):
-                return 200, tenant_view(await administration.tenant(tenant_id))
+                wanted = read_alert_query(request.query)
+                tenant = None if wanted.tenant_id is None else await self._administration.tenant(wanted.tenant_id)
+                return 200, await self._alerts.listed(tenant, wanted)
+            case ("POST", "deliver"):
+                return 200, await self._alerts.deliver()
+            case _:
+                raise GatewayError(ErrorCode.OPERATION_NOT_FOUND)
+
+    async def _tenant(self, request: GatewayRequest, tenant_id: str, segments: Sequence[str]) -> Answer:
+        match (request.method, *segments):
+            case ("GET",):
+                return 200, tenant_view(await self._administration.tenant(tenant_id))
             case ("PUT",):
                 return await self._put_tenant(tenant_id, request.body)
             case ("POST", "adjustments"):
                 return 201, await self._adjust(tenant_id, request)
-            case ("GET", "sessions"):
-                tenant = await administration.tenant(tenant_id)
-                return self._documents.sessions(tenant, await needed(self._live).sessions(tenant), request)
-            case ("DELETE", "sessions"):
-                asked = read_session_query(request.query, "session")
-                tenant = await administration.tenant(tenant_id)
-                return 200, await needed(self._live).end(tenant, asked, request_id=request.id)
             case ("GET", "webhook"):
-                return 200, self._alerts.webhook(await administration.tenant(tenant_id))
-            case ("GET", "verification"):
-                query = read_usage_query(request.query)
-                return 200, await self._audits.verification(await administration.tenant(tenant_id), query.period)
+                return 200, self._alerts.webhook(await self._administration.tenant(tenant_id))
+            case (_, "sessions"):
+                return await self._sessions(request, await self._administration.tenant(tenant_id))
+            case _:
+                return await self._books(request, tenant_id, segments)
+
+    async def _books(self, request: GatewayRequest, tenant_id: str, segments: Sequence[str]) -> Answer:
+        """Answer for what the ledger says of a tenant."""
+        usage, query = self._administration.usage, request.query
+        match (request.method, *segments):
             case ("GET", "usage"):
-                query = read_usage_query(request.query)
-                statement = await usage.statement(await administration.tenant(tenant_id), query.period)
-                return self._documents.statement(statement, request)
+                asked, tenant = read_usage_query(query), await self._administration.tenant(tenant_id)
+                return self._documents.statement(await usage.statement(tenant, asked.period), request)
             case ("GET", "usage", "entries"):
-                query = read_usage_query(request.query)
-                tenant = await administration.tenant(tenant_id)
-                return self._documents.entries(tenant, await usage.entries(tenant, query), request)
+                asked, tenant = read_usage_query(query), await self._administration.tenant(tenant_id)
+                return self._documents.entries(tenant, await usage.entries(tenant, asked), request)
+            case ("GET", "verification"):
+                asked, tenant = read_usage_query(query), await self._administration.tenant(tenant_id)
+                return 200, await self._audits.verification(tenant, asked.period)
+            case _:
+                raise GatewayError(ErrorCode.OPERATION_NOT_FOUND)
+
+    async def _sessions(self, request: GatewayRequest, tenant: Tenant) -> Answer:
+        match (request.method,):
+            case ("GET",):
+                return self._documents.sessions(tenant, await needed(self._live).sessions(tenant), request)
+            case ("DELETE",):
+                asked = read_session_query(request.query, "session")
+                return 200, await needed(self._live).end(tenant, asked, request_id=request.id)
             case _:
                 raise GatewayError(ErrorCode.OPERATION_NOT_FOUND)
 
@@ -178,11 +203,6 @@ class OperatorApi:
             raise invalid(f"id: {error}", "id") from None
         created = await self._administration.put_tenant(tenant)
         return (201 if created else 200), tenant_view(await self._administration.tenant(tenant_id))
-
-    async def _list_alerts(self, query: str) -> Json:
-        wanted = read_alert_query(query)
-        tenant = None if wanted.tenant_id is None else await self._administration.tenant(wanted.tenant_id)
-        return await self._alerts.listed(tenant, wanted)
 
     async def _create_key(self, tenant_id: str | None, body: bytes) -> Json:
         if tenant_id is None:

@@ -99,4 +99,3 @@ def reaching_ledger() -> Iterator[None]:
         yield
     except LedgerUnavailable as error:
         raise metering_unavailable("The ledger cannot be reached now.") from error
-

@@ -45,10 +45,10 @@ class Alert:
         period: the quota's; None for a pool.
         entry: `period/sequence` of the entry that crossed the threshold; None for a pool.
         waiting_for: who has not heard of it yet; empty: it is done with.
-        attempts: deliveries that failed, in a row.
+        attempts: deliveries that failed.
         next_attempt_at: not before this instant.
         delivered_at: when the last of those who were to hear of it heard; None: not yet, or nobody was to.
-        problem: why the last attempt failed, in words that hold no secret.
+        problem: why the last attempt failed, in words that hold no secret: `operator: HTTP 500; tenant: …`.
     """
 
     id: str

@@ -1,12 +1,12 @@
 """Closes one tenant's period in the ledger, whoever else is at work on it."""
 
+from metering.clock import Clock
 from metering.closing import close
 from metering.entries import LedgerKeys
 from metering.ledger import Decision
 from metering.periods import Period
 from metering.rows import StatementTerms
 from metering.store import CommitConflict, CommitUncertain, LedgerStore, LedgerUnavailable
-from metering.clock import Clock
 
 ATTEMPTS_MAX = 5
 

@@ -12,6 +12,7 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
 
+from metering.alert_rows import ALERTS, read_alert, write_alert
 from metering.alerts import Alert
 from metering.closing import terms_as_json
 from metering.entries import Entry, Kind, read_instant, write_instant
@@ -20,7 +21,6 @@ from metering.rates import Rates
 from metering.row_keys import ENTRIES, PERIODS, WINDOWS, entry_key, period_key, window_key
 from metering.rows import Closing, DayNumbers, PeriodRow, StatementTerms, Window
 from metering.store import BadRow, StoredRow
-from metering.alert_rows import ALERTS, read_alert, write_alert
 
 type Entity = Mapping[str, Any]
 

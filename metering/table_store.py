@@ -23,6 +23,7 @@ from azure.core.exceptions import AzureError, HttpResponseError, ResourceExistsE
 from azure.data.tables import UpdateMode
 from azure.data.tables.aio import TableClient, TableServiceClient
 
+from metering.alert_rows import write_alert
 from metering.entries import Entry, read_instant, write_instant
 from metering.ledger import Decision
 from metering.periods import Period
@@ -36,7 +37,6 @@ from metering.store import (
     Snapshot,
     StoredRow,
 )
-from metering.alert_rows import write_alert
 from metering.table_rows import (
     Entity,
     read_entry,

@@ -221,7 +221,13 @@ def operator_routes() -> Iterator[Route]:
 def _session_routes(tenant: str) -> Iterator[Route]:
     """Describe the operator's hand on open sessions."""
     yield _operator(
-        f"GET {tenant}/sessions", "listTenantSessions", "List a tenant's open sessions", "OpenSessions", _READ, query=(_TABLE_FORMAT,), as_table=True
+        f"GET {tenant}/sessions",
+        "listTenantSessions",
+        "List a tenant's open sessions",
+        "OpenSessions",
+        _READ,
+        query=(_TABLE_FORMAT,),
+        as_table=True,
     )
     yield _operator(
         f"DELETE {tenant}/sessions",

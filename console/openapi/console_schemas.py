@@ -328,7 +328,7 @@ ANSWER_SCHEMAS: Json = {
             "entry": nullable(said(TEXT, "Month and sequence of the entry that reached the threshold.")),
             "state": one_of(["pending", "done"]),
             "waiting_for": listing(one_of(target.value for target in Target)),
-            "attempts": said(COUNT, "Deliveries that failed in a row."),
+            "attempts": said(COUNT, "Deliveries that failed."),
             "next_attempt_at": nullable(INSTANT),
             "delivered_at": nullable(INSTANT),
             "problem": nullable(TEXT),

@@ -58,7 +58,10 @@ PARAMETERS: Mapping[str, Json] = MappingProxyType(
         **{f"ApiVersionSince{since[:7]}": _version(since) for since in sorted(set(_SINCE.values()))},
         "Identifier": parameter("query", "identifier", SESSION_NAME, _NAME_TEXT, required=True),
         "IdentifierOrInBody": parameter(
-            "query", "identifier", SESSION_NAME, f"{_NAME_TEXT} It may stand in the body instead, as `properties.identifier`."
+            "query",
+            "identifier",
+            SESSION_NAME,
+            f"{_NAME_TEXT} It may stand in the body instead, as `properties.identifier`.",
         ),
         "Folder": parameter("query", "path", _FOLDER, "A folder of the session, below `/mnt/data`."),
         "NewFolder": parameter(

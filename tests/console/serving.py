@@ -50,7 +50,7 @@ class Parts:
 @contextlib.asynccontextmanager
 async def open_parts(azurite: str, clock: Clock) -> AsyncIterator[Parts]:
     """Make the parts, and close them."""
-    async with open_tables(azurite) as service:
+    async with open_tables(azurite) as service, open_transport() as webhooks:
         store, alerts, directory = (
             TableLedgerStore(service),
             TableAlertStore(service),
@@ -67,7 +67,7 @@ async def open_parts(azurite: str, clock: Clock) -> AsyncIterator[Parts]:
             alert_delivery=AlertDelivery(
                 alerts=alerts,
                 directory=directory,
-                sender=WebhookSender(transport=open_transport(), keys=KEYS, clock=clock),
+                sender=WebhookSender(transport=webhooks, keys=KEYS, clock=clock),
                 operator_url=None,
                 granularity=granularity(),
                 clock=clock,

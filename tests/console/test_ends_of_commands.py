@@ -223,3 +223,43 @@ def test_the_totals_of_pages_with_fractions_of_minutes_are_exact() -> None:
         totals = terminal.done("report", "--month", "2026-11")["totals"]
 
     assert (totals["tenants"], totals["pool_minutes"], totals["cost"]) == (3, 5, "0.3000")
+
+
+def verified(tenant: str, findings: int = 0) -> Canned:
+    found = [{"kind": "k", "row": "r", "what": "w"}] * findings
+    return canned({"tenant": tenant, "entries": 3, "findings": found, "findings_beyond": 0, "ok": not findings})
+
+
+def test_verify_writes_a_line_for_each_ledger_into_a_log_and_one_for_all_on_a_terminal() -> None:
+    answers = (canned({"tenants": [{"id": "a"}, {"id": "b"}]}), verified("a"), verified("b", 1))
+
+    with answering(*answers) as (terminal, _):
+        logged = terminal.run("verify")
+    with answering(*answers) as (terminal, _), on_a_terminal(terminal, "verify") as (process, screen):
+        seen = screen.rest()
+
+    complaint = "tollgate: the ledger of 1 of 2 tenants is not in order"
+    assert logged.errors.splitlines() == ["a: 3 entries, no findings", "b: 3 entries, 1 finding", complaint]
+    assert (logged.status, process.returncode) == (1, 1)
+    assert "Verifying" in seen
+    assert "6 entries of 2 tenants: 1 not in order" in seen
+    assert "a: 3 entries" not in seen
+    assert complaint in seen
+
+
+def test_a_table_folds_long_names_and_never_a_number() -> None:
+    numbers = {"minutes": {"billed": 123_456_789}, "sessions_opened": 1, "stranded_minutes": None, "closed": True}
+    money = {"cost": "1234567.1234", "pool_cost": None, "margin": None}
+    line = {"tenant": "t" * 40, "name": "\u5927" * 30, **numbers, **money}
+
+    with (
+        answering(canned({**PAGE, "lines": [line]})) as (terminal, _),
+        on_a_terminal(Terminal({**terminal.environment, "COLUMNS": "80"}), "report") as (process, screen),
+    ):
+        seen = screen.rest()
+
+    assert process.returncode == 0
+    assert seen.count("t" * 8) >= 1
+    assert seen.count("\u5927") == 30
+    assert "123456789" in seen
+    assert "1234567.1234" in seen

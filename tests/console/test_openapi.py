@@ -7,7 +7,7 @@ import ast
 import json
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import cache
@@ -55,7 +55,10 @@ def routes_in(source: str, function: str, prefix: str = "") -> Iterator[tuple[st
     tree = ast.parse((ROOT / source).read_text())
     functions = {node.name: node for node in ast.walk(tree) if isinstance(node, ast.AsyncFunctionDef)}
     for node in ast.walk(functions[function]):
-        if not isinstance(node, ast.match_case) or not isinstance(node.pattern, ast.MatchSequence):
+        if not isinstance(node, ast.match_case):
+            continue
+        if not isinstance(node.pattern, ast.MatchSequence):  # what is left: refused, or for another function
+            yield from routes_in(source, called, prefix) if (called := called_in(node, functions)) else ()
             continue
         method, *segments = node.pattern.patterns
         path = prefix
@@ -65,8 +68,15 @@ def routes_in(source: str, function: str, prefix: str = "") -> Iterator[tuple[st
         if isinstance(method, ast.MatchValue):
             yield ast.literal_eval(method.value), path
             continue
-        calls = [call.attr for step in node.body for call in ast.walk(step) if isinstance(call, ast.Attribute)]
-        yield from routes_in(source, next(name for name in calls if name in functions), path)
+        called = called_in(node, functions)
+        assert called is not None, "the rest of the path is for another function"
+        yield from routes_in(source, called, path)
+
+
+def called_in(case: ast.match_case, functions: Collection[str]) -> str | None:
+    """Name the function of the same file to which a case leads."""
+    calls = [call.attr for step in case.body for call in ast.walk(step) if isinstance(call, ast.Attribute)]
+    return next((name for name in calls if name in functions), None)
 
 
 def without_names(path: str) -> str:

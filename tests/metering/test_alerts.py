@@ -1,4 +1,4 @@
-"""A threshold of a quota makes an alert in the transaction that reaches it, once; and no alert stands in a charge's way."""
+"""A threshold of a quota makes an alert in the transaction that reaches it, once, and none stands in a charge's way."""
 
 from dataclasses import replace
 from datetime import timedelta
