@@ -7,10 +7,10 @@ ARGS ?=
 SEEDS ?= 1000
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check format clients simulate bench lock clean
+.PHONY: help setup run test check format clients simulate bench screenshots lock clean
 
 help: ## print this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## install everything that running needs into this folder
 	@$(PYTHON) -m scripts.setup --for run
@@ -45,6 +45,9 @@ simulate: setup ## run the money path in so many simulated worlds: SEEDS=100000;
 
 bench: setup ## measure; options in ARGS
 	@exec $(BIN)/python -m benchmarks $(ARGS)
+
+screenshots: setup ## take the pictures of the dashboard in docs/images anew; needs Chromium
+	$(BIN)/python -m tests.browser.screenshots
 
 lock: ## resolve the dependencies anew into the lock files
 	@$(PYTHON) -m scripts.lock

@@ -6,7 +6,7 @@ import { el, put, table } from "./elements.js";
 const HEIGHT = 220;
 const BAR_HEIGHT = 28;
 const AXIS_HEIGHT = 40;
-const NAME_LENGTH_MAX = 20;
+const NAME_LENGTH_MAX = 22;
 const dark = matchMedia("(prefers-color-scheme: dark)");
 
 // A chart of bars: standing ones for `{label, value, hint}` in order, lying ones if `lying`, with names beside them.
@@ -108,7 +108,7 @@ function standingOptions(bars, width, height) {
 
 function lyingOptions(bars, width) {
   const splits = () => bars.map((_, index) => index);
-  const limit = Math.max(8, Math.min(NAME_LENGTH_MAX, Math.floor(width / 26)));
+  const limit = Math.max(8, Math.min(NAME_LENGTH_MAX, Math.floor(width / 22)));
   const names = () => bars.map(({ label }) => shortened(label, limit));
   return {
     width,

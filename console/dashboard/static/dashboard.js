@@ -88,13 +88,14 @@ function present(next, data) {
 
 // A key that holds no longer leads back to the entrance; anything else leaves on the page what was there.
 function failed(error) {
-  if (!(error instanceof ApiError)) throw error;
   if (error.status === 401) {
     leave(error.message);
     return;
   }
-  part.problem.textContent = `${error.message} What you see may be out of date.`;
+  const message = error instanceof ApiError ? error.message : "This page failed; reload it and try again.";
+  part.problem.textContent = `${message} What you see may be out of date.`;
   part.problem.hidden = false;
+  if (!(error instanceof ApiError)) throw error;
 }
 
 const presentMonth = () => periodOf(new Date(Date.now() + aheadMs));

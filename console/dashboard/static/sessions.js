@@ -12,6 +12,8 @@ const COLUMNS = [
   { title: "End it" },
 ];
 
+// The same name means another session in each pool.
+const called = (session) => `${session.session}, pool ${session.pool}`;
 const keyOf = (session) => JSON.stringify([session.pool, session.session]);
 
 // `end(session)` ends one and resolves to the minutes that came back; `changed()` is called after it.
@@ -81,7 +83,7 @@ export function sessionsCard({ end, changed }) {
 
   function button(session) {
     const attributes = { type: "button", class: "small", "data-focus": `end ${keyOf(session)}`, onclick: () => ask(session) };
-    return el("button", { ...attributes, "aria-label": `End ${session.session}` }, "End …");
+    return el("button", { ...attributes, "aria-label": `End ${called(session)}` }, "End …");
   }
 
   function question(session) {
@@ -90,7 +92,7 @@ export function sessionsCard({ end, changed }) {
     const no = { "data-focus": `no ${keyOf(session)}`, onclick: () => keep(session) };
     return el(
       "div",
-      { class: "question", role: "group", "aria-label": `End ${session.session}?`, onkeydown: escape },
+      { class: "question", role: "group", "aria-label": `End ${called(session)}?`, onkeydown: escape },
       el("span", {}, expectation(session)),
       el("button", { type: "button", class: "small danger", ...yes }, "End it now"),
       el("button", { type: "button", class: "small", ...no }, "Keep it"),
