@@ -1,11 +1,11 @@
 """Chromium, in which the tests look at the dashboard; it lives outside the folder, as bubblewrap does."""
 
-import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from scripts.steps import SetupError, run
+from scripts.apt import installed_or_note
+from scripts.steps import run
 from scripts.toolchain import output_of, version_in
 
 NOTE = "install Chromium with your system's package manager (Debian: apt-get install chromium) to test the dashboard"
@@ -35,19 +35,4 @@ def browser_note(
     """
     if chromium(find):
         return None
-    attempted = stamps / "chromium-attempted"  # without a network the attempt takes long: once is enough
-    if not find("apt-get") or attempted.exists():
-        return NOTE
-    stamps.mkdir(parents=True, exist_ok=True)
-    attempted.touch()
-    announce("  chromium ... ")
-    rights = [] if os.geteuid() == 0 else ["sudo", "-n"]
-    apt = [*rights, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq"]
-    try:
-        execute(*apt, "update", advice=NOTE)
-        execute(*apt, "install", "--no-install-recommends", *PACKAGES, advice=NOTE)
-    except SetupError:
-        announce("not possible here\n")
-        return NOTE
-    announce("installed\n")
-    return None
+    return installed_or_note(PACKAGES, NOTE, stamps=stamps, announce=announce, find=find, execute=execute)

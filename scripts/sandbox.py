@@ -1,11 +1,11 @@
-"""Bubblewrap, the strongest sandbox that the local session pool knows; the one tool that lives outside the folder."""
+"""Bubblewrap, the strongest sandbox that the local session pool knows; it lives outside the folder."""
 
-import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from scripts.steps import SetupError, run
+from scripts.apt import installed_or_note
+from scripts.steps import run
 
 NOTE = "install bubblewrap with your system's package manager for the strongest sandbox around local sessions"
 
@@ -23,19 +23,4 @@ def bubblewrap_note(
     """
     if find("bwrap"):
         return None
-    attempted = stamps / "bubblewrap-attempted"  # without a network the attempt takes long: once is enough
-    if not find("apt-get") or attempted.exists():
-        return NOTE
-    stamps.mkdir(parents=True, exist_ok=True)
-    attempted.touch()
-    announce("  bubblewrap ... ")
-    rights = [] if os.geteuid() == 0 else ["sudo", "-n"]
-    apt = [*rights, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq"]
-    try:
-        execute(*apt, "update", advice=NOTE)
-        execute(*apt, "install", "--no-install-recommends", "bubblewrap", advice=NOTE)
-    except SetupError:
-        announce("not possible here\n")
-        return NOTE
-    announce("installed\n")
-    return None
+    return installed_or_note(["bubblewrap"], NOTE, stamps=stamps, announce=announce, find=find, execute=execute)

@@ -83,7 +83,7 @@ async def test_an_alert_is_listed_delivered_and_then_done(watched: Watched) -> N
     }
     pending = {"state": "pending", "waiting_for": ["operator", "tenant"], "next_attempt_at": "2026-11-23T09:00:00Z"}
     assert before == {**told, **pending, "delivered_at": None}
-    done = {"state": "done", "waiting_for": [], "next_attempt_at": None}
+    done: dict[str, Any] = {"state": "done", "waiting_for": [], "next_attempt_at": None}
     assert after == {**told, **done, "delivered_at": "2026-11-23T09:00:00Z"}
     assert counted["delivered"] >= 1
     assert await watched.listed("&state=pending") == []

@@ -98,6 +98,7 @@ def clone(tmp_path: Path) -> Clone:
     clone.program("npm", NPM)
     clone.program("node", "#!/bin/sh\necho v20.1.0\n")
     clone.program("bwrap", "#!/bin/sh\n")
+    clone.program("chromium", "#!/bin/sh\necho Chromium 1.2.3\n")
     return clone
 
 
