@@ -42,7 +42,7 @@ class Root(TyperGroup):
             status = OUTPUT_CLOSED
             _forget_output()
         except OSError as error:
-            status = _fail(f"the output cannot be written: {error.strerror}", WRONG_USAGE)
+            status = _fail(f"the output cannot be written: {error.strerror or type(error).__name__}", WRONG_USAGE)
             _forget_output()
         sys.exit(status)
 

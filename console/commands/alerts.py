@@ -13,11 +13,9 @@ _ALERTS = (
     Column("at", "at", instant=True),
     Column("of", "of"),
     Column("reached", "reached"),
-    Column("state", "state"),
-    Column("waiting for", "waiting_for", words=lambda targets: ", ".join(targets) or "-"),
-    Column("attempts", "attempts", is_number=True),
-    Column("next attempt", "next", instant=True),
-    Column("problem", "problem"),
+    Column("waits for", "waiting_for", words=lambda targets: ", ".join(targets) or "nobody"),
+    Column("next try", "next", instant=True),
+    Column("failed", "trouble"),
 )
 _DELIVERED = (Column("delivered", "delivered"), Column("failed", "failed"), Column("waiting", "waiting"))
 _WEBHOOK = (Column("url", "url", "none"), Column("secret", "secret"))
@@ -64,4 +62,7 @@ def _row(alert: Json) -> Json:
     unit = "minutes" if alert["subject"] == "quota" else "sessions"
     reached = f"{alert['percent']} %: {alert[f'used_{unit}']} of {alert[f'limit_{unit}']} {unit}"
     of = alert["tenant"] if alert["subject"] == "quota" else f"pool {alert['pool']}"
-    return {**alert, "of": of, "reached": reached, "next": alert["next_attempt_at"] if alert["waiting_for"] else None}
+    is_pending = bool(alert["waiting_for"])
+    trouble = f"{alert['attempts']} times, {alert['problem']}" if is_pending and alert["attempts"] else None
+    due = alert["next_attempt_at"] if is_pending else None
+    return {**alert, "of": of, "reached": reached, "next": due, "trouble": trouble}

@@ -48,8 +48,8 @@ class RunningTotals:
 
     @property
     def is_closed(self) -> bool:
-        """Whether all statements are."""
-        return self.closed == self.tenants
+        """Whether all statements are; where there are none, nothing was closed."""
+        return 0 < self.tenants == self.closed
 
     def view(self) -> Json:
         """Write the totals as a report of one page has them."""

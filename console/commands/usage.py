@@ -10,7 +10,8 @@ from console.commands.documents import write_csv
 from console.commands.months import Month, last_months
 from console.commands.reach import Reach, path_of, query_of, register
 from console.commands.show import Column, Json, show_one, show_rows
-from console.commands.tenants import UNLIMITED, TenantId
+from console.commands.tenants import TenantId
+from console.commands.terms import UNLIMITED
 
 app = typer.Typer(help="What tenants have used.")
 

@@ -49,7 +49,8 @@ async def _verify(reach: Reach, tenant_ids: list[str], query: str) -> list[Json]
                 reach.note(_told(answers[-1]))
     if progress.is_shown and not reach.json:
         entries = sum(answer["entries"] for answer in answers)
-        reach.note(f"{len(answers)} ledgers, {entries} entries")
+        wrong = sum(not answer["ok"] for answer in answers)
+        reach.note(f"{entries} entries of {len(answers)} tenants: {f'{wrong} not in order' if wrong else 'in order'}")
     return answers
 
 

@@ -116,11 +116,10 @@ def test_people_see_losses_in_words_the_totals_and_how_far_the_report_goes(repor
     [losing] = [line for line in ended.output.splitlines() if " Plain" in line]
     assert "loss -0.1500" in losing  # five sessions of the pool, an hour each, for nothing
     [total] = [line for line in ended.output.splitlines() if line.startswith("total")]
-    assert "5 tenants" in total
     assert "loss" not in total
     assert "[red]Zürich[/]" in ended.output  # a name is no markup
     until = {"http": "2023-05-10 09:00:00Z", "direct": "2023-06-01 00:00:00Z"}[way]
-    assert f"{REPORTED}, prices in USD: complete until {until}, not closed." in ended.output
+    assert f"{REPORTED}, 5 tenants, prices in USD: complete until {until}, not closed." in ended.output
     assert "1 tenant costs more than it pays." in ended.output
 
 
@@ -322,6 +321,6 @@ def test_nothing_but_the_table_stays_on_a_terminal(reported: Month) -> None:
 
     assert process.returncode == 0
     assert "\x1b[31m" in seen  # a loss is red where there are colours
-    assert f"{REPORTED}, prices in USD" in seen
+    assert f"{REPORTED}, 5 tenants, prices in USD" in seen
     for name in NAMES:
         assert name in seen
