@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass, replace
 
-from console.bodies import AlertQuery
+from console.queries import AlertQuery
 from console.usage import reaching_ledger
-from console.views import Json, alert_view
+from console.views import Json, instant, instant_or_none, number
 from metering.alert_store import POOLS, AlertStore
-from metering.alerts import Alert, Target
+from metering.alerts import Alert, Subject, Target
 from metering.entries import LedgerKeys
 from metering.increments import Granularity
 from proxy.alerting import AlertDelivery
@@ -59,6 +59,35 @@ class Alerts:
 
     def _view(self, alerts: list[Alert]) -> Json:
         return {"alerts": [alert_view(alert, self.granularity) for alert in alerts]}
+
+
+def alert_view(alert: Alert, granularity: Granularity) -> Json:
+    """Show an alert, in minutes for a quota and in sessions for a pool."""
+    if alert.subject is Subject.QUOTA:
+        minutes = granularity.minutes
+        reached: Json = {
+            "limit_minutes": number(minutes(alert.limit)),
+            "used_minutes": number(minutes(alert.used)),
+        }
+    else:
+        reached = {"limit_sessions": alert.limit, "used_sessions": alert.used}
+    return {
+        "id": alert.id,
+        "subject": alert.subject.value,
+        "tenant": alert.tenant_id,
+        "pool": alert.pool,
+        "percent": alert.percent,
+        **reached,
+        "at": instant(alert.at),
+        "period": None if alert.period is None else str(alert.period),
+        "entry": alert.entry,
+        "state": "pending" if alert.is_pending else "done",
+        "waiting_for": sorted(alert.waiting_for),
+        "attempts": alert.attempts,
+        "next_attempt_at": instant(alert.next_attempt_at) if alert.is_pending else None,
+        "delivered_at": instant_or_none(alert.delivered_at),
+        "problem": alert.problem,
+    }
 
 
 def for_tenant(alert: Alert) -> Alert:

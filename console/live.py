@@ -1,15 +1,17 @@
 """What needs the session pool: open sessions and their end, and what a call would cost now."""
 
 from dataclasses import dataclass
+from decimal import Decimal
 
-from console.bodies import SessionQuery
+from console.queries import SessionQuery
 from console.usage import Usage
-from console.views import Json, instant, number, open_session_view, quote_view
+from console.views import Json, instant, instant_or_none, number
+from metering.increments import Granularity
 from metering.periods import day_of
 from metering.statements import price, round_price
 from proxy.errors import ErrorCode, GatewayError
-from proxy.open_sessions import OpenSessions
-from proxy.quotes import Quotes
+from proxy.open_sessions import OpenSession, OpenSessions
+from proxy.quotes import Quote, Quotes
 from proxy.tenants import Tenant
 
 
@@ -63,6 +65,36 @@ class Live:
             rate_per_session_hour=terms.rates.on(day_of(quote.at)),
         )
         return quote_view(quote, self.usage.granularity, cost=round_price(exact), currency=terms.currency)
+
+
+def open_session_view(session: OpenSession, granularity: Granularity) -> Json:
+    """Show an open session; `end` is the call that ends it, null for a pool that the tenant does not reach."""
+    ending = session.ending
+    return {
+        "session": session.session_name,
+        "pool": session.pool_name,
+        "opened_at": instant(session.opened_at),
+        "paid_until": instant(session.paid_until),
+        "minutes": number(granularity.minutes(session.increments)),
+        "would_return_minutes": number(granularity.minutes(session.would_return)),
+        "end": None if ending is None else {"method": ending.method, "path": ending.target},
+    }
+
+
+def quote_view(quote: Quote, granularity: Granularity, *, cost: Decimal, currency: str) -> Json:
+    """Show what a call would cost."""
+    refusal = quote.refusal
+    return {
+        "session": quote.session_name,
+        "pool": quote.pool_name,
+        "at": instant(quote.at),
+        "admitted": quote.admitted,
+        "charged_minutes": number(granularity.minutes(quote.increments)),
+        "cost": {"amount": f"{cost:f}", "currency": currency},
+        "opens_session": quote.opens_session,
+        "paid_until": instant_or_none(quote.paid_until),
+        "refusal": None if refusal is None else {"code": refusal.code.value, "message": refusal.message},
+    }
 
 
 def needed(live: Live | None) -> Live:

@@ -11,24 +11,18 @@ from urllib.parse import unquote
 from console.administration import Administration
 from console.alerts import Alerts
 from console.audits import Audits
-from console.bodies import (
+from console.bodies import AdjustmentBody, ExpiryBody, OperatorKeyBody, TenantBody, TenantKeyBody, invalid, read_body
+from console.documents import Documents
+from console.formats import Format, format_of
+from console.live import Live, needed
+from console.queries import (
     REPORT_PAGE_DEFAULT,
-    AdjustmentBody,
-    ExpiryBody,
-    OperatorKeyBody,
-    TenantBody,
-    TenantKeyBody,
-    invalid,
     read_alert_query,
-    read_body,
     read_period,
     read_report_query,
     read_session_query,
     read_usage_query,
 )
-from console.documents import Documents
-from console.formats import Format, format_of
-from console.live import Live, needed
 from console.reports import Reports
 from console.views import Json, entry_view, key_view, new_key_view, tenant_view
 from metering.clock import Clock

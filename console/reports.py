@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from console.bodies import ReportQuery, begun
+from console.queries import ReportQuery, begun
 from console.usage import Usage, reaching_ledger
 from console.views import instant
 from metering.clock import Clock

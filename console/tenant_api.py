@@ -1,9 +1,9 @@
 """The tenants' usage API, `GET /usage…`, for keys with the scope `usage`."""
 
 from console.alerts import Alerts
-from console.bodies import read_session_query, read_usage_query
 from console.documents import Documents
 from console.live import Live, needed
+from console.queries import read_session_query, read_usage_query
 from console.usage import Usage
 from proxy.directory import Directory
 from proxy.errors import ErrorCode, GatewayError

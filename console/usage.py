@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 
-from console.bodies import UsageQuery, begun
+from console.queries import UsageQuery, begun
 from metering.clock import Clock
 from metering.entries import Entry
 from metering.increments import Granularity

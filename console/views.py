@@ -9,7 +9,6 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
-from metering.alerts import Alert, Subject
 from metering.entries import Entry, Kind
 from metering.increments import Granularity
 from metering.reconcile import Difference
@@ -17,9 +16,7 @@ from metering.reports import ReportLine, Totals
 from metering.rows import DayNumbers
 from metering.statements import Statement
 from metering.verify import Finding
-from proxy.open_sessions import OpenSession
 from proxy.operations import OPERATIONS, Effect
-from proxy.quotes import Quote
 from proxy.tenants import ApiKey, ParsedKey, Tenant
 
 type Json = dict[str, Any]
@@ -36,16 +33,16 @@ def tenant_view(tenant: Tenant) -> Json:
         "minutes_per_day": _number_or_none(tenant.minutes_per_day),
         "max_concurrent_sessions": tenant.max_concurrent_sessions,
         "calls_per_minute": tenant.calls_per_minute,
-        "rate_per_session_hour": _price_or_none(tenant.rate_per_session_hour),
+        "rate_per_session_hour": price_or_none(tenant.rate_per_session_hour),
         "rates": [
-            {"from": change.from_day.isoformat(), "rate_per_session_hour": _price_or_none(change.per_session_hour)}
+            {"from": change.from_day.isoformat(), "rate_per_session_hour": price_or_none(change.per_session_hour)}
             for change in tenant.rate_changes
         ],
         "pools": list(tenant.pools),
         "suspended": tenant.suspended,
         "webhook_url": tenant.webhook_url,
         "alert_percents": None if tenant.alert_percents is None else list(tenant.alert_percents),
-        "created_at": _instant_or_none(tenant.created_at),
+        "created_at": instant_or_none(tenant.created_at),
     }
 
 
@@ -57,8 +54,8 @@ def key_view(key: ApiKey) -> Json:
         "label": key.label,
         "scopes": sorted(key.scopes),
         "created_at": instant(key.created_at),
-        "expires_at": _instant_or_none(key.expires_at),
-        "revoked_at": _instant_or_none(key.revoked_at),
+        "expires_at": instant_or_none(key.expires_at),
+        "revoked_at": instant_or_none(key.revoked_at),
     }
 
 
@@ -77,8 +74,8 @@ def entry_view(entry: Entry, granularity: Granularity) -> Json:
         "why": _why(entry),
         "at": instant(entry.at),
         "session": entry.session_name,
-        "from": _instant_or_none(entry.from_at),
-        "until": _instant_or_none(entry.until),
+        "from": instant_or_none(entry.from_at),
+        "until": instant_or_none(entry.until),
         "increments": entry.increments,
         "minutes": number(granularity.minutes(entry.increments)),
         "operation": entry.operation,
@@ -136,7 +133,7 @@ def statement_view(statement: Statement) -> Json:
             ],
         },
         "closed": statement.closed_at is not None,
-        "closed_at": _instant_or_none(statement.closed_at),
+        "closed_at": instant_or_none(statement.closed_at),
         "complete_until": instant(statement.complete_until),
     }
     if statement.today is not None:
@@ -158,7 +155,7 @@ def report_line_view(line: ReportLine) -> Json:
         "pool_minutes": None if pool is None else minutes_of_seconds(pool.seconds),
         "stranded_minutes": None if line.stranded_seconds is None else minutes_of_seconds(line.stranded_seconds),
         "pool_cost": None if pool is None else f"{pool.cost:f}",
-        "margin": _price_or_none(line.margin),
+        "margin": price_or_none(line.margin),
         "closed": statement.closed_at is not None,
     }
 
@@ -197,65 +194,6 @@ def _days_view(days: Iterable[tuple[date, DayNumbers]], granularity: Granularity
     ]
 
 
-def open_session_view(session: OpenSession, granularity: Granularity) -> Json:
-    """Show an open session; `end` is the call that ends it, null for a pool that the tenant does not reach."""
-    ending = session.ending
-    return {
-        "session": session.session_name,
-        "pool": session.pool_name,
-        "opened_at": instant(session.opened_at),
-        "paid_until": instant(session.paid_until),
-        "minutes": number(granularity.minutes(session.increments)),
-        "would_return_minutes": number(granularity.minutes(session.would_return)),
-        "end": None if ending is None else {"method": ending.method, "path": ending.target},
-    }
-
-
-def quote_view(quote: Quote, granularity: Granularity, *, cost: Decimal, currency: str) -> Json:
-    """Show what a call would cost."""
-    refusal = quote.refusal
-    return {
-        "session": quote.session_name,
-        "pool": quote.pool_name,
-        "at": instant(quote.at),
-        "admitted": quote.admitted,
-        "charged_minutes": number(granularity.minutes(quote.increments)),
-        "cost": {"amount": f"{cost:f}", "currency": currency},
-        "opens_session": quote.opens_session,
-        "paid_until": _instant_or_none(quote.paid_until),
-        "refusal": None if refusal is None else {"code": refusal.code.value, "message": refusal.message},
-    }
-
-
-def alert_view(alert: Alert, granularity: Granularity) -> Json:
-    """Show an alert, in minutes for a quota and in sessions for a pool."""
-    if alert.subject is Subject.QUOTA:
-        minutes = granularity.minutes
-        reached: Json = {
-            "limit_minutes": number(minutes(alert.limit)),
-            "used_minutes": number(minutes(alert.used)),
-        }
-    else:
-        reached = {"limit_sessions": alert.limit, "used_sessions": alert.used}
-    return {
-        "id": alert.id,
-        "subject": alert.subject.value,
-        "tenant": alert.tenant_id,
-        "pool": alert.pool,
-        "percent": alert.percent,
-        **reached,
-        "at": instant(alert.at),
-        "period": None if alert.period is None else str(alert.period),
-        "entry": alert.entry,
-        "state": "pending" if alert.is_pending else "done",
-        "waiting_for": sorted(alert.waiting_for),
-        "attempts": alert.attempts,
-        "next_attempt_at": instant(alert.next_attempt_at) if alert.is_pending else None,
-        "delivered_at": _instant_or_none(alert.delivered_at),
-        "problem": alert.problem,
-    }
-
-
 def finding_view(finding: Finding) -> Json:
     """Show what is wrong with a ledger, and in which row."""
     return {"kind": finding.flaw.value, "row": finding.where, "what": finding.what}
@@ -271,9 +209,9 @@ def difference_view(found: Difference) -> Json:
         "minutes": round(found.seconds / 60, 3),
         "opened_at": None if window is None else instant(window.opened_at),
         "paid_until": None if window is None else instant(window.paid_until),
-        "created_at": None if held is None else _instant_or_none(held.created_at),
-        "last_accessed_at": None if held is None else _instant_or_none(held.last_accessed_at),
-        "expires_at": None if held is None else _instant_or_none(held.expires_at),
+        "created_at": None if held is None else instant_or_none(held.created_at),
+        "last_accessed_at": None if held is None else instant_or_none(held.last_accessed_at),
+        "expires_at": None if held is None else instant_or_none(held.expires_at),
         "pool_identifier": found.pool_identifier,
     }
 
@@ -298,9 +236,11 @@ def _number_or_none(value: Decimal | None) -> int | float | None:
     return None if value is None else number(value)
 
 
-def _price_or_none(value: Decimal | None) -> str | None:
+def price_or_none(value: Decimal | None) -> str | None:
+    """Write an amount of money, if there is one."""
     return None if value is None else f"{value:f}"
 
 
-def _instant_or_none(at: datetime | None) -> str | None:
+def instant_or_none(at: datetime | None) -> str | None:
+    """Write an instant, if there is one."""
     return None if at is None else instant(at)

@@ -7,12 +7,12 @@ Rules of this file: pure data.
 
 from collections.abc import Iterable, Iterator
 
-from console.bodies import PAGE_DEFAULT, PAGE_MAX, REPORT_PAGE_DEFAULT, REPORT_PAGE_MAX, SEQUENCE_MAX
 from console.openapi.console_schemas import KEY, PERIOD, POOL_NAMED, TENANT
 from console.openapi.parts import TEXT, Json, answer, content, headers, one_of, parameter, schema
 from console.openapi.pool_parameters import SESSION_NAME
 from console.openapi.refusals import Refusals
 from console.openapi.routes import Route
+from console.queries import PAGE_DEFAULT, PAGE_MAX, REPORT_PAGE_DEFAULT, REPORT_PAGE_MAX, SEQUENCE_MAX
 from proxy.errors import ErrorCode
 from proxy.tenants import Scope
 

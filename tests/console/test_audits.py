@@ -18,7 +18,7 @@ from metering.table_store import TABLE_NAME
 from proxy.storage import open_tables
 from proxy.tenants import OPERATOR_SCOPES
 from tests.console.serving import LEDGER_SECRET, fresh_id, open_parts, serving
-from tests.console.test_command_line import Terminal
+from tests.console.terminals import Terminal
 from tests.console.test_operator_api import Operator
 from tests.support.building import MORNING, FakeClock, admit
 

@@ -15,10 +15,9 @@ from console.bodies import (
     OperatorKeyBody,
     TenantBody,
     TenantKeyBody,
-    UsageQuery,
     read_body,
-    read_usage_query,
 )
+from console.queries import UsageQuery, read_usage_query
 from metering.periods import Period
 from proxy.errors import ErrorCode, GatewayError
 from proxy.tenants import TENANT_SCOPES

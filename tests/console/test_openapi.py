@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from console import views
+from console import live, views
 from console.bodies import AdjustmentBody, Body, ExpiryBody, OperatorKeyBody, TenantBody, TenantKeyBody
 from console.openapi.document import describe, make_document
 from metering.entries import Entry, Kind
@@ -228,10 +228,10 @@ ENTRY = Entry(period=Period(2026, 11), sequence=1, kind=Kind.CHARGE, at=AT, incr
         ("Line", views.statement_view(STATEMENT)["lines"][0]),
         ("ReportLine", views.report_line_view(REPORT_LINE)),
         ("ReportTotals", views.totals_view(total([REPORT_LINE]), GRANULARITY)),
-        ("OpenSession", views.open_session_view(OPEN_SESSION, GRANULARITY)),
-        ("OpenSession.end", views.open_session_view(OPEN_SESSION, GRANULARITY)["end"]),
-        ("Quote", views.quote_view(QUOTE, GRANULARITY, cost=Decimal(0), currency="USD")),
-        ("Quote.refusal", views.quote_view(QUOTE, GRANULARITY, cost=Decimal(0), currency="USD")["refusal"]),
+        ("OpenSession", live.open_session_view(OPEN_SESSION, GRANULARITY)),
+        ("OpenSession.end", live.open_session_view(OPEN_SESSION, GRANULARITY)["end"]),
+        ("Quote", live.quote_view(QUOTE, GRANULARITY, cost=Decimal(0), currency="USD")),
+        ("Quote.refusal", live.quote_view(QUOTE, GRANULARITY, cost=Decimal(0), currency="USD")["refusal"]),
         ("Verification.findings", views.finding_view(Finding(Flaw.ROW, "row", "what"))),
         ("Difference", views.difference_view(DIFFERENCE)),
     ],
