@@ -5,12 +5,16 @@ threshold; it is made once for each period, limit and threshold, so its id says 
 of it twice can tell. What became of its delivery stands in the alert's own row.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from metering.entries import Entry
 from metering.periods import Period
+
+type Crossing = tuple[int, int]
+"""A threshold of a quota that was reached: the quota in increments, and the per cent of it."""
 
 PERCENTS_DEFAULT = (50, 75, 90, 100)
 PERCENTS_MAX = 10  # of one tenant: all may be crossed by one transaction, whose rows are limited
@@ -73,11 +77,32 @@ class Alert:
         return bool(self.waiting_for)
 
 
-def crossed(*, used: int, limit: int | None, percents: Sequence[int]) -> Iterator[int]:
+def crossed(*, used: int, limit: int, percents: Sequence[int]) -> Iterator[int]:
     """Name the thresholds, in per cent of the limit, that so much use has reached; none of a limit of nothing."""
     for percent in sorted(set(percents)) if limit else ():
-        if used * 100 >= percent * (limit or 0):
+        if used * 100 >= percent * limit:
             yield percent
+
+
+def quota_alerts(
+    entry: Entry, *, tenant_id: str, balance: int, limit: int, percents: Sequence[int], alerted: Collection[Crossing]
+) -> Iterator[Alert]:
+    """Make the alerts for the thresholds that the balance has reached with an entry and that have none yet."""
+    for percent in crossed(used=balance, limit=limit, percents=percents):
+        if (limit, percent) in alerted:
+            continue
+        yield Alert(
+            id=quota_alert_id(tenant_id, entry.period, limit=limit, percent=percent),
+            subject=Subject.QUOTA,
+            tenant_id=tenant_id,
+            percent=percent,
+            limit=limit,
+            used=balance,
+            at=entry.at,
+            period=entry.period,
+            entry=f"{entry.period}/{entry.sequence}",
+            next_attempt_at=entry.at,
+        )
 
 
 def quota_alert_id(tenant_id: str, period: Period, *, limit: int, percent: int) -> str:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import assert_never
 
-from metering.alerts import PERCENTS_MAX, Alert, Subject, crossed, quota_alert_id
+from metering.alerts import PERCENTS_MAX, Alert, quota_alerts
 from metering.entries import Entry, Kind, LedgerKeys, entry_hash
 from metering.increments import Granularity
 from metering.periods import Period, day_of, day_until
@@ -226,24 +226,19 @@ class _Page:
     def _alert(self, entry: Entry, quota: Quota) -> None:
         """Make an alert for each threshold of the period's quota that is reached and has none yet."""
         row, limit = self.period_row, quota.increments_per_period
-        for percent in crossed(used=row.balance, limit=limit, percents=quota.alert_percents):
-            assert limit is not None, "there are no thresholds without a limit"
-            if (limit, percent) in row.alerted or len(self.alerts) == ALERTS_MAX:
-                continue  # what finds no room is alerted with the next entry
-            alert = Alert(
-                id=quota_alert_id(self.tenant_id, row.period, limit=limit, percent=percent),
-                subject=Subject.QUOTA,
-                tenant_id=self.tenant_id,
-                percent=percent,
-                limit=limit,
-                used=row.balance,
-                at=self.now,
-                period=row.period,
-                entry=f"{row.period}/{entry.sequence}",
-                next_attempt_at=self.now,
-            )
-            self.alerts.append(alert)
-            self.period_row = replace(self.period_row, alerted=self.period_row.alerted | {(limit, percent)})
+        if limit is None:
+            return
+        reached = quota_alerts(
+            entry,
+            tenant_id=self.tenant_id,
+            balance=row.balance,
+            limit=limit,
+            percents=quota.alert_percents,
+            alerted=row.alerted,
+        )
+        new = tuple(reached)[: ALERTS_MAX - len(self.alerts)]  # what finds no room comes with the next entry
+        self.alerts += new
+        self.period_row = replace(row, alerted=row.alerted | {(alert.limit, alert.percent) for alert in new})
 
     def _over_quota(self, quota: Quota, increments: int) -> QuotaExceeded | None:
         row = self.period_row

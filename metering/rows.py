@@ -10,13 +10,11 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Self
 
+from metering.alerts import Crossing
 from metering.entries import Entry, Kind, genesis
 from metering.increments import Granularity
 from metering.periods import Period, day_of
 from metering.rates import Rates
-
-type Crossing = tuple[int, int]
-"""A threshold of a quota that was reached: the quota in increments, and the per cent of it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ Rules of this file: pure data.
 
 from collections.abc import Iterable, Iterator
 
-from console.openapi.console_schemas import KEY, PERIOD, POOL_NAMED, TENANT
+from console.openapi.console_names import KEY, PERIOD, POOL_NAMED, TENANT
 from console.openapi.parts import TEXT, Json, answer, content, headers, one_of, parameter, schema
 from console.openapi.pool_parameters import SESSION_NAME
 from console.openapi.refusals import Refusals

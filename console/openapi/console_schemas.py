@@ -1,23 +1,9 @@
-"""The bodies and answers of the operator API and of the tenants' usage.
+"""The answers of the operator API and of the tenants' usage, as `console` makes them; tests hold the two together.
 
-Bodies come from the models that read them; answers are written down here, as `console.views` makes them, and tests hold
-the two together.
+Rules of this file: pure data.
 """
 
-from functools import cache
-from typing import Any
-
-from pydantic.json_schema import models_json_schema
-
-from console.bodies import (
-    POOLS_MAX,
-    RATES_MAX,
-    AdjustmentBody,
-    ExpiryBody,
-    OperatorKeyBody,
-    TenantBody,
-    TenantKeyBody,
-)
+from console.openapi.console_names import DAY, KEY, PERIOD, POOL_NAMED, TENANT
 from console.openapi.parts import (
     COUNT,
     FLAG,
@@ -32,130 +18,16 @@ from console.openapi.parts import (
     said,
 )
 from console.openapi.parts import schema as component
-from metering.alerts import PERCENTS_MAX, Subject, Target
+from metering.alerts import Subject, Target
 from metering.entries import Kind
 from metering.reconcile import Mismatch
 from metering.statements import LineKind
 from metering.verify import Flaw
-from proxy.tenants import KEY_ID, OPERATOR_SCOPES, POOL_NAME, TENANT_ID, TENANT_SCOPES
-from proxy.webhook_urls import URL_LENGTH_MAX
+from proxy.tenants import OPERATOR_SCOPES, TENANT_SCOPES
 
-_BODIES = (TenantBody, TenantKeyBody, OperatorKeyBody, ExpiryBody, AdjustmentBody)
-
-TENANT: Json = {"type": "string", "pattern": f"^{TENANT_ID.pattern}$", "examples": ["acme"]}
-KEY: Json = {"type": "string", "pattern": f"^{KEY_ID.pattern}$", "examples": ["4fJq2Zr0TbXk"]}
-POOL_NAMED: Json = {"type": "string", "pattern": f"^{POOL_NAME.pattern}$", "examples": ["default"]}
-PERIOD: Json = {
-    "type": "string",
-    "pattern": r"^(?:[1-8]\d{3}|0[1-9]\d{2}|9[0-8]\d{2})-(?:0[1-9]|1[0-2])$",
-    "examples": ["2026-11"],
-}
 _MONEY: Json = {"type": "string", "pattern": r"^\d{1,7}(?:\.\d+)?$"}
 _POSITIVE: Json = {"type": "integer", "minimum": 1}
-_TENANT_SCOPES = one_of(sorted(TENANT_SCOPES))
 _ANY_SCOPE = one_of(sorted(TENANT_SCOPES | OPERATOR_SCOPES))
-
-_DAY: Json = {"type": "string", "format": "date"}
-_RATE: Json = {
-    "anyOf": [
-        {"type": "number", "minimum": 0, "maximum": 1_000_000},
-        {"type": "string", "pattern": r"^\d{1,6}(?:\.\d{1,6})?$"},
-        {"type": "null"},
-    ],
-    "default": None,
-    "description": "With up to six decimal places.",
-}
-
-# What checks in code say of fields and no model does.
-_TOLD: dict[tuple[str, str], Json] = {
-    ("TenantKeyBody", "scopes"): {
-        "type": "array",
-        "items": _TENANT_SCOPES,
-        "minItems": 1,
-        "default": sorted(TENANT_SCOPES),
-    },
-    ("TenantBody", "pools"): {
-        "anyOf": [
-            {"type": "array", "items": POOL_NAMED, "minItems": 1, "maxItems": POOLS_MAX, "uniqueItems": True},
-            {"type": "null"},
-        ],
-        "default": None,
-    },
-    ("TenantBody", "rate_per_session_hour"): _RATE,
-    ("TenantBody", "rates"): {
-        "anyOf": [
-            {
-                "type": "array",
-                "maxItems": RATES_MAX,
-                "items": {
-                    "type": "object",
-                    "additionalProperties": False,
-                    "properties": {"from": _DAY, "rate_per_session_hour": _RATE},
-                    "required": ["from", "rate_per_session_hour"],
-                },
-            },
-            {"type": "null"},
-        ],
-        "default": None,
-        "description": "Other prices, each from its day on; null: the gateway's own again. Each day once.",
-    },
-    ("TenantBody", "webhook_url"): {
-        "anyOf": [{"type": "string", "maxLength": URL_LENGTH_MAX}, {"type": "null"}],
-        "default": None,
-        "description": "Where the tenant's alerts go: https, without user and fragment.",
-    },
-    ("TenantBody", "alert_percents"): {
-        "anyOf": [
-            {
-                "type": "array",
-                "maxItems": PERCENTS_MAX,
-                "items": {"type": "integer", "minimum": 1, "maximum": 100},
-            },
-            {"type": "null"},
-        ],
-        "default": None,
-        "description": "Thresholds of the month's quota; null: 50, 75, 90 and 100.",
-    },
-    ("AdjustmentBody", "corrects"): {
-        "anyOf": [PERIOD, {"type": "null"}],
-        "default": None,
-        "description": "The earlier month that is made good.",
-    },
-    ("AdjustmentBody", "period"): {
-        "anyOf": [PERIOD, {"type": "null"}],
-        "default": None,
-        "description": "The month to book into: the current one, and no other.",
-    },
-}
-
-
-@cache
-def body_schemas() -> Json:
-    """Describe what bodies may say, by the names of their models."""
-    _, found = models_json_schema([(model, "validation") for model in _BODIES], ref_template="{model}")
-    types: Json = found["$defs"]
-    described = {model.__name__: _plain(types[model.__name__], types) for model in _BODIES}
-    for (model, name), value in _TOLD.items():
-        described[model]["properties"][name] = value
-    return described
-
-
-def _plain(value: Any, types: Json) -> Any:
-    """Write the types of fields where they are used, and of numbers that code checks what a model's constraint would.
-
-    That is: they are no text, and have bounds.
-    """
-    if isinstance(value, list):
-        return [_plain(part, types) for part in value]
-    if not isinstance(value, dict):
-        return value
-    if "$ref" in value:
-        return {**_plain(types[value["$ref"]], types), **{name: part for name, part in value.items() if name != "$ref"}}
-    if "decimal_places" in value:
-        places = f"With up to {value['decimal_places']} decimal places."
-        return {"type": "number", "minimum": value["ge"], "maximum": value["le"], "description": places}
-    return {name: _plain(part, types) for name, part in value.items() if name != "title"}
-
 
 _SUMS: Json = {
     "charged": NUMBER,
@@ -164,7 +36,7 @@ _SUMS: Json = {
     "billed": said(NUMBER, "What was charged, less what was reversed, and what was adjusted."),
 }
 _MINUTES = record({**_SUMS, "quota": nullable(NUMBER), "remaining": nullable(NUMBER)})
-_DAYS = listing(record({"date": _DAY, "minutes": NUMBER, "sessions": {"type": "integer"}}))
+_DAYS = listing(record({"date": DAY, "minutes": NUMBER, "sessions": {"type": "integer"}}))
 _AMOUNT: Json = {"type": "string", "pattern": r"^-?\d+\.\d{4}$", "description": "A decimal, in the currency named."}
 _NEXT = nullable(said(TEXT, "Path and query of the next page; null: this is the last."))
 _POOL_SUMS: Json = {
@@ -215,7 +87,7 @@ ANSWER_SCHEMAS: Json = {
                     "amount": said(_AMOUNT, "The sum of the lines."),
                     "currency": TEXT,
                     "rate_per_session_hour": said(_MONEY, "That of the last day in the statement."),
-                    "rates": listing(record({"from": _DAY, "rate_per_session_hour": _MONEY})),
+                    "rates": listing(record({"from": DAY, "rate_per_session_hour": _MONEY})),
                 }
             ),
             "closed": said(FLAG, "Whether it can no longer change."),
@@ -227,7 +99,7 @@ ANSWER_SCHEMAS: Json = {
     ),
     "Line": record(
         {
-            "date": _DAY,
+            "date": DAY,
             "kind": one_of(kind.value for kind in LineKind),
             "corrects": nullable(said(PERIOD, "The earlier month that an adjustment makes good.")),
             "minutes": NUMBER,
@@ -357,7 +229,7 @@ ANSWER_SCHEMAS: Json = {
             "max_concurrent_sessions": nullable(_POSITIVE),
             "calls_per_minute": nullable(_POSITIVE),
             "rate_per_session_hour": nullable(_MONEY),
-            "rates": listing(record({"from": _DAY, "rate_per_session_hour": nullable(_MONEY)})),
+            "rates": listing(record({"from": DAY, "rate_per_session_hour": nullable(_MONEY)})),
             "pools": listing(POOL_NAMED),
             "suspended": FLAG,
             "webhook_url": nullable(TEXT),

@@ -6,8 +6,9 @@ import json
 from functools import cache
 from itertools import chain
 
+from console.openapi.body_schemas import body_schemas
 from console.openapi.console_routes import operator_routes, usage_routes
-from console.openapi.console_schemas import ANSWER_SCHEMAS, body_schemas
+from console.openapi.console_schemas import ANSWER_SCHEMAS
 from console.openapi.edge_routes import SCHEMAS as EDGE_SCHEMAS
 from console.openapi.edge_routes import edge_routes
 from console.openapi.parts import HEADERS, JSON, Json, header
