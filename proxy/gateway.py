@@ -9,9 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
+from metering.admissions import Admission, Ending, Outcome
 from metering.clock import Clock
 from metering.increments import Granularity
-from metering.meter import Admission, Ending, Meter, Outcome
+from metering.meter import Meter
 from metering.requests import Admit
 from metering.store import LedgerUnavailable
 from proxy import answers, calls, early_routes, headers, operations, refusals

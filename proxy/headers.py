@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 
+from metering.admissions import Standing
 from metering.increments import Granularity
-from metering.meter import Standing
 from metering.periods import Period, day_of, day_start, day_until
 from metering.requests import Quota
 

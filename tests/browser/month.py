@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from metering.meter import Admission, Meter, Outcome
+from metering.admissions import Admission, Outcome
+from metering.meter import Meter
 from metering.periods import Period
 from metering.requests import Admit, Quota
 from proxy.bootstrap import build_ledger

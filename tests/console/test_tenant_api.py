@@ -11,7 +11,7 @@ import pytest
 
 from console.tenant_api import TenantApi
 from console.wiring import build_apis
-from metering.meter import Admission, Outcome
+from metering.admissions import Admission, Outcome
 from metering.periods import Period
 from metering.rates import RateChange
 from metering.requests import Quota

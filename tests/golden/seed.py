@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
+from metering.admissions import Admission, Outcome
 from metering.closer import close_period
 from metering.entries import Entry
-from metering.meter import Admission, Meter, Outcome
+from metering.meter import Meter
 from metering.periods import Period
 from metering.rates import Rates
 from metering.reports import ReportLine, report_line

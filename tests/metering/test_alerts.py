@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from metering.admissions import Admission
 from metering.alert_rows import alert_key, read_alert, write_alert
 from metering.alerts import PERCENTS_MAX, Alert, Subject, Target, crossed, quota_alert_id
 from metering.ledger import ALERTS_MAX, Decision, decide
-from metering.meter import Admission
 from metering.periods import Period
 from metering.requests import Adjust, Admit, Admitted, Quota, QuotaExceeded, Request, Reverse
 from metering.rows import PeriodRow, Rows

@@ -9,9 +9,10 @@ from datetime import datetime
 import pytest
 
 from metering import commits
+from metering.admissions import Admission, Outcome
 from metering.closer import close_period
 from metering.closing import closable_at
-from metering.meter import Admission, Meter, Outcome
+from metering.meter import Meter
 from metering.periods import Period
 from metering.requests import Admitted, Quota, QuotaExceeded
 from metering.store import LedgerUnavailable, Snapshot

@@ -8,10 +8,10 @@ from uuid import uuid4
 
 import pytest
 
+from metering.admissions import Admission
 from metering.audit import verify
 from metering.clock import CLOCKS_APART
 from metering.housekeeping import LATE, removable_before, remove_ended_windows, surely_kept_since
-from metering.meter import Admission
 from metering.periods import Period
 from metering.requests import QuotaExceeded
 from metering.row_keys import WINDOWS, beyond, entry_key, window_key

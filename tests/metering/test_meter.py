@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from metering.admissions import Admission, Outcome
 from metering.coverage import SESSIONS_MAX, Coverage
-from metering.meter import Admission, Meter, Outcome
+from metering.meter import Meter
 from metering.periods import Period
 from metering.requests import Adjusted, Admitted, Quota, QuotaExceeded, TooManySessions
 from metering.store import LedgerUnavailable

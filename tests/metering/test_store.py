@@ -11,8 +11,8 @@ import pytest
 from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceNotFoundError, ServiceResponseError
 from azure.data.tables.aio import TableServiceClient
 
+from metering.admissions import Admission
 from metering.ledger import Decision, decide
-from metering.meter import Admission
 from metering.periods import Period
 from metering.requests import Adjust, End, Quota, QuotaExceeded, Request
 from metering.rows import PeriodRow

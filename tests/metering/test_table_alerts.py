@@ -12,10 +12,10 @@ from uuid import uuid4
 import pytest
 from azure.data.tables.aio import TableServiceClient
 
+from metering.admissions import Admission
 from metering.alert_rows import alert_key, write_alert
 from metering.alert_store import POOLS, PoolState, StoredAlert, StoredPoolState
 from metering.alerts import Alert, Subject, Target
-from metering.meter import Admission
 from metering.store import LedgerUnavailable
 from metering.table_alerts import TableAlertStore
 from metering.table_store import TABLE_NAME, TableLedgerStore

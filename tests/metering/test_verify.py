@@ -14,12 +14,12 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from metering.admissions import Admission, Outcome
 from metering.alert_rows import write_alert
 from metering.alerts import Alert, Subject
 from metering.audit import Verdict, verify
 from metering.entries import Entry, Kind, entry_hash, genesis, read_instant, write_instant
 from metering.housekeeping import surely_kept_since
-from metering.meter import Admission, Outcome
 from metering.periods import Period
 from metering.requests import Adjust, Admitted, Quota, Reverse
 from metering.row_keys import ENTRIES, PERIODS, WINDOWS, entry_key, parse_entry_key

@@ -14,11 +14,11 @@ from azure.data.tables.aio import TableServiceClient
 from hypothesis import given
 from hypothesis import strategies as st
 
+from metering.admissions import Admission
 from metering.alert_store import POOLS, PoolState, StoredAlert, StoredPoolState
 from metering.alerts import Alert, Subject, Target
 from metering.clock import utc_now
 from metering.entries import write_instant
-from metering.meter import Admission
 from metering.store import LedgerUnavailable
 from metering.table_alerts import TableAlertStore
 from metering.table_store import TableLedgerStore

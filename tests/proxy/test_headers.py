@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metering.meter import Standing
+from metering.admissions import Standing
 from metering.periods import Period
 from metering.requests import Quota
 from proxy import headers

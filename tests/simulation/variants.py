@@ -9,9 +9,10 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any
 
+from metering.admissions import Admission, Ending, Outcome
 from metering.entries import Entry
 from metering.ledger import Decision
-from metering.meter import Admission, Ending, Meter, Outcome
+from metering.meter import Meter
 from metering.periods import Period
 from metering.requests import Admit, Quota, QuotaExceeded, Reverse, TakenBack, TooManySessions
 from metering.rows import PeriodRow
