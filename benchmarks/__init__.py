@@ -2,7 +2,8 @@
 
 One call takes five ways to an answer, in interleaved rounds, so that what a noisy machine does to one way it does to
 all; the storage operations of calls are counted on the wire; bursts of one tenant's new sessions are charged, beside
-the naive way of doing so. `docs/benchmarks.md` says how to read the figures.
+the naive way of doing so. A month's report is made over many tenants, and statements are drawn up of tenants with few
+entries and with a million. `docs/benchmarks.md` says how to read the figures.
 
     __main__.py     arguments, signals, exit statuses
     bench.py        one run, straight down: start, count, measure in rounds, stop
@@ -16,4 +17,12 @@ the naive way of doing so. `docs/benchmarks.md` says how to read the figures.
     tap.py          passes the storage's traffic on and notes each operation
     figures.py      samples -> medians, ratios, added latency, the storage's verdict (pure)
     report.py       figures -> tables or JSON
+
+    reports.py      the second part alone: `python -m benchmarks.reports`
+    months.py       one run over a month, straight down: seed, read, report, state
+    seeding.py      tenants with their months, and a tenant's entries, into an Azurite
+    generated.py    a ledger with any number of entries, made up as they are read
+    statements.py   how long a statement takes, whatever the entries
+    launch.py       a process: runs a program, and says what time and memory it took
+    targets.py      what reports and statements have to hold (pure)
 """

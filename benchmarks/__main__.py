@@ -1,4 +1,7 @@
-"""Measure what Tollgate costs: `python -m benchmarks`. Status 1 if a warm call takes a storage operation."""
+"""Measure what Tollgate costs: `python -m benchmarks`.
+
+Status 1 if a warm call takes a storage operation, or a target of reports and statements is missed.
+"""
 
 import argparse
 import asyncio
@@ -11,7 +14,10 @@ from pathlib import Path
 from benchmarks.bench import Plan, Results, run
 from benchmarks.deployment import INCREMENT_SECONDS, Deployment
 from benchmarks.figures import storage_problem
-from benchmarks.report import show, to_json
+from benchmarks.months import MonthPlan, Months
+from benchmarks.report import month_to_json, show, show_month, to_json
+from benchmarks.reports import add_options, tell
+from benchmarks.targets import ReportResults, report_problem
 from infra.local.processes import LocalError, Stopping
 from proxy.knowledge import REFRESH_SECONDS
 
@@ -21,59 +27,66 @@ CONNECTIONS_MAX = 256
 
 
 def main() -> int:
-    """Run the benchmark; 0: the storage is left alone by warm calls, 1: it is not, or nothing could be measured."""
+    """Run the benchmark; 0: all that has to hold does, 1: something does not, or nothing could be measured."""
     arguments = _parse()
     plan = Plan(seconds=arguments.seconds, connections=arguments.connections)
+    month_plan = MonthPlan(tenants=arguments.tenants, entries=arguments.entries)
     try:
         with tempfile.TemporaryDirectory(prefix="tollgate-benchmarks-") as folder:
-            results = asyncio.run(_measure(plan, Path(folder)))
+            measured = asyncio.run(_measure(plan, month_plan, Path(folder)))
     except LocalError as error:
         sys.stderr.write(f"benchmarks: {error}\n")
         return 1
     except KeyboardInterrupt:  # before anything was started
         return INTERRUPTED
-    if results is None:
+    if measured is None:
         sys.stderr.write("benchmarks: stopped before the end; nothing was measured\n")
         return INTERRUPTED
-    problem = storage_problem(results.storage, REFRESH_SECONDS)
+    results, month = measured
+    problem, month_problem = storage_problem(results.storage, REFRESH_SECONDS), report_problem(month)
     if arguments.json:
-        print(json.dumps(to_json(results, problem), indent=1))
+        print(json.dumps({**to_json(results, problem), "month": month_to_json(month, month_problem)}, indent=1))
     else:
         show(results)
-    if problem:
-        sys.stderr.write(f"benchmarks: {problem}\n")
-    return 1 if problem else 0
+        show_month(month)
+    problems = [text for text in (problem, month_problem) if text]
+    for text in problems:
+        sys.stderr.write(f"benchmarks: {text}\n")
+    return 1 if problems else 0
 
 
-async def _measure(plan: Plan, folder: Path) -> Results | None:
-    """Run the plan; None if a signal came first."""
-    deployment = Deployment(folder)
-    stopping = Stopping(at_once=deployment.kill)
-    return await stopping.unless_asked(asyncio.ensure_future(_deploy_and_run(deployment, plan)))
+async def _measure(plan: Plan, month_plan: MonthPlan, folder: Path) -> tuple[Results, ReportResults] | None:
+    """Run both plans, one after the other; None if a signal came first."""
+    deployment, months = Deployment(folder), Months(folder)
+
+    def kill() -> None:
+        deployment.kill()
+        months.kill()
+
+    async def measure() -> tuple[Results, ReportResults]:
+        return await _deploy_and_run(deployment, plan), await months.run(month_plan, tell)
+
+    return await Stopping(at_once=kill).unless_asked(asyncio.ensure_future(measure()))
 
 
 async def _deploy_and_run(deployment: Deployment, plan: Plan) -> Results:
-    _tell("starting storage, upstream, two hosts and two workers")
+    tell("starting storage, upstream, two hosts and two workers")
     async with deployment:
-        return await run(deployment, plan, _tell)
-
-
-def _tell(progress: str) -> None:
-    sys.stderr.write(f"benchmarks: {progress}\n")
-    sys.stderr.flush()
+        return await run(deployment, plan, tell)
 
 
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
-        description="Measure what Tollgate adds to a call, and what calls take of the storage.",
+        description="Measure what Tollgate adds to a call, what it asks of the storage, and how long reports take.",
     )
     parser.add_argument(
-        "--seconds", type=_seconds, default=60.0, metavar="N", help="of measuring, in all (%(default)g)"
+        "--seconds", type=_seconds, default=60.0, metavar="N", help="of measuring calls, in all (%(default)g)"
     )
     parser.add_argument(
         "--connections", type=_connections, default=(1, 16), metavar="N,N", help="calls at a time (1,16)"
     )
+    add_options(parser)
     parser.add_argument("--json", action="store_true", help="print the results as JSON")
     return parser.parse_args()
 

@@ -11,6 +11,16 @@ from rich.table import Table
 from benchmarks.bench import ROUNDS, Results
 from benchmarks.contention import Scheme
 from benchmarks.figures import Tally, Way, WayFigures
+from benchmarks.targets import (
+    GROWTH_MAX,
+    REPORT_MIB_MAX,
+    REPORT_SECONDS_MAX,
+    Kept,
+    Reach,
+    Reading,
+    ReportResults,
+    report_problem,
+)
 
 _COLUMNS_MIN = 120  # what the longest line needs; a file or a pipe has no width of its own
 
@@ -21,6 +31,9 @@ _NAMES = {
     Way.HOST_ALONE: "host alone (echo)",
     Way.END_TO_END: "Tollgate, end to end",
 }
+_READINGS = {Reading.SDK: "the SDK's point reads", Reading.LEAN: "lean reads"}
+_REACHES = {Reach.DIRECT: "from the storage (--direct)", Reach.HTTP: "from a gateway, over HTTP"}
+_PLACES = {Kept.AZURITE: "Azurite", Kept.GENERATED: "generated"}
 _SCHEMES = {Scheme.TOLLGATE: "Tollgate", Scheme.NAIVE: "one transaction each"}
 
 
@@ -28,7 +41,7 @@ def to_json(results: Results, problem: str | None) -> dict[str, Any]:
     """Make the results JSON; durations in the unit that their name ends in."""
     storage = results.storage
     return {
-        "machine": {"cores": os.process_cpu_count(), "python": platform.python_version()},
+        "machine": _machine(),
         "seconds": results.plan.seconds,
         "rounds": ROUNDS,
         "connections": {
@@ -51,10 +64,20 @@ def to_json(results: Results, problem: str | None) -> dict[str, Any]:
     }
 
 
+def month_to_json(results: ReportResults, problem: str | None) -> dict[str, Any]:
+    """Make the results of a month JSON; `holds` says of each whether its targets do."""
+    return {
+        "machine": _machine(),
+        "reads": {**{reads.way.value: asdict(reads) for reads in results.reads}, "lean_ratio": results.lean_ratio},
+        "reports": [{**asdict(run), "holds": run.holds} for run in results.reports],
+        "statements": [{**asdict(figures), "holds": figures.holds} for figures in results.statements],
+        "problem": problem,
+    }
+
+
 def show(results: Results) -> None:
     """Print the results as tables to standard output."""
-    console = Console(highlight=False)
-    console.width = max(console.width, _COLUMNS_MIN)
+    console = _console()
     console.print(
         f"\nTollgate on {os.process_cpu_count()} cores, Python {platform.python_version()}: "
         f"medians over {ROUNDS} interleaved rounds of {results.plan.sample_seconds:.2g} s per way"
@@ -64,6 +87,86 @@ def show(results: Results) -> None:
         console.print(_borders(connections, ways))
     console.print(_storage_table(results))
     console.print(_contention_table(results))
+
+
+def show_month(results: ReportResults) -> None:
+    """Print the results of a month as tables to standard output."""
+    console = _console()
+    console.print(_reads_table(results))
+    console.print(f"Lean reads have {results.lean_ratio:.1f} times the SDK's rate.")
+    console.print(_reports_table(results))
+    console.print(_statements_table(results))
+    console.print("All targets hold." if report_problem(results) is None else "Not all targets hold.")
+
+
+def _machine() -> dict[str, Any]:
+    return {"cores": os.process_cpu_count(), "python": platform.python_version()}
+
+
+def _console() -> Console:
+    console = Console(highlight=False)
+    console.width = max(console.width, _COLUMNS_MIN)
+    return console
+
+
+def _table(title: str, text_columns: int, *headings: str) -> Table:
+    """Begin a table whose first columns are text, and the others numbers."""
+    table = Table(title=f"\n{title}", title_justify="left")
+    for number, heading in enumerate(headings):
+        table.add_column(heading, justify="left" if number < text_columns else "right", no_wrap=True)
+    return table
+
+
+def _reads_table(results: ReportResults) -> Table:
+    table = _table("Period rows, read as a report reads them", 1, "way", "rows/s", "CPU ms/row")
+    for reads in results.reads:
+        table.add_row(_READINGS[reads.way], f"{reads.rows_per_second:,.0f}", f"{reads.cpu_ms:.2f}")
+    return table
+
+
+def _reports_table(results: ReportResults) -> Table:
+    headings = ("report", "tenants", "seconds", "CPU seconds", "peak MiB", "targets")
+    title = f"A month's report by the command line; targets: {REPORT_SECONDS_MAX:g} s, {REPORT_MIB_MAX:g} MiB"
+    table = _table(title, 1, *headings)
+    for run in results.reports:
+        figures = (f"{run.tenants:,}", f"{run.seconds:.1f}", f"{run.cpu_seconds:.1f}", f"{run.peak_mib:.0f}")
+        table.add_row(_REACHES[run.reach], *figures, _verdict(run.holds))
+    return table
+
+
+def _statements_table(results: ReportResults) -> Table:
+    title = (
+        f"A tenant's statement; target: 1 read, and below {GROWTH_MAX:g} times what the fewest entries take without it"
+    )
+    headings = (
+        "kept in",
+        "entries",
+        "reads",
+        "ms",
+        "without the read",
+        "growth",
+        "page of entries",
+        "its ms",
+        "target",
+    )
+    table = _table(title, 1, *headings)
+    for figures in results.statements:
+        table.add_row(
+            _PLACES[figures.kept],
+            f"{figures.entries:,}",
+            "differs" if figures.reads is None else str(figures.reads),
+            f"{figures.statement_ms:.2f}",
+            f"{figures.own_ms:.2f}",
+            f"{figures.growth:.2f}",
+            f"{figures.page_entries:,}",
+            f"{figures.page_ms:.2f}",
+            _verdict(figures.holds),
+        )
+    return table
+
+
+def _verdict(holds: bool | None) -> str:  # noqa: FBT001 -- read as a word
+    return "" if holds is None else "held" if holds else "missed"
 
 
 def _ways_table(connections: int, ways: dict[Way, WayFigures]) -> Table:

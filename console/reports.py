@@ -3,8 +3,7 @@
 A page reads one row for each of its tenants, side by side, however many calls those have made.
 """
 
-import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,6 +14,7 @@ from metering.clock import Clock
 from metering.closer import close_period
 from metering.closing import closable_at
 from metering.entries import LedgerKeys
+from metering.period_reader import read_many
 from metering.periods import Period
 from metering.reports import ReportLine, report_line
 from metering.rows import PeriodRow
@@ -88,7 +88,7 @@ class Reports:
         begun(period, now)
         tenants, following = await self._tenants(period, query)
         with reaching_ledger():
-            rows = await _each(lambda tenant: self._read_row(tenant.id, period), tenants, READS_AT_ONCE)
+            rows = await read_many(lambda tenant: self._read_row(tenant.id, period), tenants, concurrency=READS_AT_ONCE)
         lines = (
             report_line(row, make_statement(row, tenant_id=tenant.id, terms=self._usage.terms(tenant), now=now))
             for tenant, row in zip(tenants, rows, strict=True)
@@ -121,34 +121,19 @@ class Reports:
             return await close_period(self._ledger, tenant.id, period, terms=terms, clock=self._clock, keys=self._keys)
 
         with reaching_ledger():
-            closed = sum(await _each(close, tenants, CLOSED_AT_ONCE))
+            closed = sum(await read_many(close, tenants, concurrency=CLOSED_AT_ONCE))
         return ClosedPage(period=period, closed=closed, already_closed=len(tenants) - closed, following=following)
 
     async def _tenants(self, period: Period, query: ReportQuery) -> tuple[list[Tenant], str | None]:
-        """Read a page of the tenants that were there in that month, and the query of the next one."""
+        """Read a page of the tenants that were there in that month, and the query of the next one.
+
+        The last page may be empty: to look for one tenant more costs a whole page of the storage's.
+        """
         found: list[Tenant] = []
         async for tenant in self._directory.list_tenants(after=query.after):
             if tenant.created_at is not None and tenant.created_at >= period.until:
                 continue
-            if len(found) == query.limit:
-                return found, f"after={found[-1].id}&limit={query.limit}"
             found.append(tenant)
+            if len(found) == query.limit:
+                return found, f"after={tenant.id}&limit={query.limit}"
         return found, None
-
-
-async def _each[A, B](act: Callable[[A], Awaitable[B]], items: Sequence[A], at_once: int) -> list[B]:
-    """Do something with each of many, so many at a time; the answers come in the order of the items."""
-    answers: dict[int, B] = {}
-    waiting = enumerate(items)
-
-    async def work() -> None:
-        for number, item in waiting:
-            answers[number] = await act(item)
-
-    workers = [asyncio.create_task(work()) for _ in range(min(at_once, len(items)))]
-    try:
-        await asyncio.gather(*workers)
-    finally:
-        for worker in workers:
-            worker.cancel()
-    return [answers[number] for number in range(len(items))]

@@ -89,11 +89,11 @@ def report_rows(line: ReportLine) -> Iterator[Row]:
 
     What the pool costs stands on the last of them, and nowhere if it was not counted.
     """
-    nothing: Row = dict.fromkeys(POOL_COLUMNS)
-    left = len(line.statement.lines)
-    for row in statement_rows(line.statement):
-        left -= 1
-        yield {**row, **(nothing if left else _pool_values(line))}
+    rows = tuple(statement_rows(line.statement))
+    for row in rows[:-1]:
+        yield {**row, **dict.fromkeys(POOL_COLUMNS)}
+    for row in rows[-1:]:
+        yield {**row, **_pool_values(line)}
 
 
 def unit_of(seconds: int) -> str:

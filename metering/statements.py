@@ -20,7 +20,6 @@ from fractions import Fraction
 
 from metering.increments import Granularity
 from metering.periods import Period, day_of
-from metering.rates import Rates
 from metering.rows import DayNumbers, PeriodRow, StatementTerms
 
 _COST_PLACES = 4
@@ -75,7 +74,7 @@ class Statement:
         terms: the tenant's terms; those of the closing, once it is closed.
         today: the current day's quota; None without one, and for any period but the current.
         days: the days with entries, in order.
-        lines: what it costs, in the order of days; usage before adjustments.
+        adjustments: the part of `days` that is adjustments: day, period that is corrected, increments; in order.
         closed_at: when it was closed; None: it can still change.
         complete_until: everything before this instant is in the statement.
         head_hash: hash of the newest entry, which seals all of them.
@@ -90,7 +89,7 @@ class Statement:
     today: DayQuota | None
     sessions_opened: int
     days: tuple[tuple[date, DayNumbers], ...]
-    lines: tuple[Line, ...]
+    adjustments: tuple[tuple[date, Period | None, int], ...]
     closed_at: datetime | None
     complete_until: datetime
     head_hash: str
@@ -112,8 +111,25 @@ class Statement:
 
     @property
     def cost(self) -> Decimal:
-        """The price of what is billed: the sum of the lines."""
-        return sum((line.cost for line in self.lines), start=Decimal(0).scaleb(-_COST_PLACES))
+        """The price of what is billed: the sum of the lines, which need not be drawn up for it."""
+        rates, increment_seconds = self.terms.rates, self.terms.increment_seconds
+        if rates.changes:
+            quantities = [(rate, increments) for *_, increments, _, rate in _quantities(self)]
+        else:  # nearly always, and a report has thousands of them
+            quantities = [(rates.base, sum(numbers.increments for _, numbers in self.days))]
+        prices = (
+            price(increments, increment_seconds=increment_seconds, rate_per_session_hour=rate)
+            for rate, increments in quantities
+        )
+        return round_price(sum(prices, start=Fraction(0)))
+
+    @property
+    def lines(self) -> tuple[Line, ...]:
+        """What it costs, in the order of days, usage before adjustments; priced anew each time.
+
+        A report over many tenants needs the cost alone, and lines are most of the work.
+        """
+        return tuple(_lines(self))
 
     @property
     def rate_per_session_hour(self) -> Decimal:
@@ -150,7 +166,12 @@ def make_statement(
         today=today,
         sessions_opened=row.sessions_opened,
         days=tuple(sorted(row.days.items())),
-        lines=tuple(_lines(row, terms.rates, terms.increment_seconds)),
+        adjustments=tuple(
+            (day, corrects, increments)
+            for (day, corrects), increments in sorted(
+                row.adjustments.items(), key=lambda item: (item[0][0], str(item[0][1] or ""))
+            )
+        ),
         closed_at=None if closing is None else closing.at,
         complete_until=complete_until,
         head_hash=row.head_hash,
@@ -167,10 +188,10 @@ def round_price(exact: Fraction) -> Decimal:
     return Decimal(round(exact * 10**_COST_PLACES)).scaleb(-_COST_PLACES)
 
 
-def _lines(row: PeriodRow, rates: Rates, increment_seconds: int) -> Iterator[Line]:
+def _lines(statement: Statement) -> Iterator[Line]:
+    increment_seconds = statement.terms.increment_seconds
     total, rounded = Fraction(0), round_price(Fraction(0))
-    for day, kind, corrects, increments, sessions in _quantities(row):
-        rate = rates.on(day if corrects is None else corrects.last_day)
+    for day, kind, corrects, increments, sessions, rate in _quantities(statement):
         total += price(increments, increment_seconds=increment_seconds, rate_per_session_hour=rate)
         before, rounded = rounded, round_price(total)
         yield Line(
@@ -184,12 +205,13 @@ def _lines(row: PeriodRow, rates: Rates, increment_seconds: int) -> Iterator[Lin
         )
 
 
-def _quantities(row: PeriodRow) -> Iterator[tuple[date, LineKind, Period | None, int, int]]:
-    adjustments = sorted(row.adjustments.items(), key=lambda item: (item[0][0], str(item[0][1] or "")))
-    for day, numbers in sorted(row.days.items()):
-        adjusted = [(corrects, increments) for (at, corrects), increments in adjustments if at == day]
+def _quantities(statement: Statement) -> Iterator[tuple[date, LineKind, Period | None, int, int, Decimal]]:
+    rates = statement.terms.rates
+    for day, numbers in statement.days:
+        adjusted = [(corrects, increments) for at, corrects, increments in statement.adjustments if at == day]
         used = numbers.increments - sum(increments for _, increments in adjusted)
         if used or numbers.sessions or not adjusted:
-            yield day, LineKind.USAGE, None, used, numbers.sessions
+            yield day, LineKind.USAGE, None, used, numbers.sessions, rates.on(day)
         for corrects, increments in adjusted:
-            yield day, LineKind.ADJUSTMENT, corrects, increments, 0
+            rate = rates.on(day if corrects is None else corrects.last_day)
+            yield day, LineKind.ADJUSTMENT, corrects, increments, 0, rate

@@ -78,7 +78,7 @@ def test_a_real_month_is_reported_in_every_way_and_its_statements_are_drawn_up()
         *(("azurite", 100), ("azurite", 150)),
         *(("generated", 100), ("generated", 150), ("generated", 1_000_000)),
     ]
-    assert all(figures["holds"] for figures in results["statements"])
+    assert all(figures["reads"] == 1 for figures in results["statements"])
 
 
 @pytest.mark.parametrize(
@@ -223,7 +223,14 @@ def test_growth_is_told_within_a_round() -> None:
 def test_a_target_that_is_missed_is_a_problem() -> None:
     run = ReportRun(reach=Reach.DIRECT, tenants=10_000, seconds=9.9, cpu_seconds=9, peak_mib=255)
     statement = StatementFigures(
-        kept=Kept.GENERATED, entries=1_000_000, statement_ms=1, growth=1.4, page_ms=9, page_entries=1_000
+        kept=Kept.GENERATED,
+        entries=1_000_000,
+        reads=1,
+        statement_ms=1,
+        own_ms=1,
+        growth=1.4,
+        page_ms=9,
+        page_entries=1_000,
     )
 
     def problem(run: ReportRun = run, statement: StatementFigures = statement) -> str:
@@ -233,5 +240,7 @@ def test_a_target_that_is_missed_is_a_problem() -> None:
     assert problem(replace(run, seconds=10)) == "the report of 10,000 tenants (direct) took 10.0 s and 255 MiB"
     assert problem(replace(run, peak_mib=256)) == "the report of 10,000 tenants (direct) took 9.9 s and 256 MiB"
     assert problem(statement=replace(statement, growth=1.5)) == (
-        "a statement over 1,000,000 entries takes 1.50 times as long as over the fewest"
+        "a statement over 1,000,000 entries takes 1 reads and 1.50 times as long as over the fewest"
     )
+    assert problem(replace(run, reach=Reach.HTTP, seconds=99)) == "None"
+    assert "takes 2 reads" in problem(statement=replace(statement, reads=2))

@@ -25,7 +25,7 @@ from metering.periods import Period
 from metering.reconcile import Difference, Mismatch
 from metering.reports import PoolEstimate, ReportLine, total
 from metering.rows import DayNumbers
-from metering.statements import DayQuota, Line, LineKind, Statement
+from metering.statements import DayQuota, Statement
 from metering.verify import Finding, Flaw
 from proxy.errors import ERRORS, ErrorCode
 from proxy.messages import GatewayRequest, GatewayResponse
@@ -173,17 +173,7 @@ STATEMENT = Statement(
     today=DayQuota(1, 2),
     sessions_opened=1,
     days=((date(2026, 11, 23), DayNumbers(increments=1, sessions=1)),),
-    lines=(
-        Line(
-            day=date(2026, 11, 23),
-            kind=LineKind.USAGE,
-            corrects=None,
-            increments=1,
-            sessions=1,
-            rate_per_session_hour=Decimal("0.03"),
-            cost=Decimal("0.0025"),
-        ),
-    ),
+    adjustments=(),
     closed_at=None,
     complete_until=AT,
     head_hash="",
