@@ -130,7 +130,7 @@ class Reports:
         The last page may be empty: to look for one tenant more costs a whole page of the storage's.
         """
         found: list[Tenant] = []
-        async for tenant in self._directory.list_tenants(after=query.after):
+        async for tenant in self._directory.list_billed(after=query.after):
             if tenant.created_at is not None and tenant.created_at >= period.until:
                 continue
             found.append(tenant)

@@ -143,15 +143,16 @@ def report_table(lines: Iterable[ReportLine]) -> Table:
 
 def _report_row(line: ReportLine) -> Sequence[Cell]:
     statement, pool, stranded = line.statement, line.pool, line.stranded_seconds
+    minutes = statement.granularity.minutes
     used = (statement.charged, statement.reversed, statement.adjusted, statement.billed)
     quantities = (*used, statement.quota, statement.remaining)
     return (
         str(statement.period),
         statement.tenant_id,
         statement.terms.name,
-        *(None if quantity is None else number(statement.granularity.minutes(quantity)) for quantity in quantities),
+        *(None if quantity is None else number(minutes(quantity)) for quantity in quantities),
         statement.sessions_opened,
-        statement.cost,
+        line.cost,
         None if pool is None else minutes_of_seconds(pool.seconds),
         None if stranded is None else minutes_of_seconds(stranded),
         None if pool is None else pool.cost,

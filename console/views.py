@@ -151,7 +151,7 @@ def report_line_view(line: ReportLine) -> Json:
         "name": statement.terms.name,
         "minutes": _minutes_view(statement),
         "sessions_opened": statement.sessions_opened,
-        "cost": f"{statement.cost:f}",
+        "cost": f"{line.cost:f}",
         "pool_minutes": None if pool is None else minutes_of_seconds(pool.seconds),
         "stranded_minutes": None if line.stranded_seconds is None else minutes_of_seconds(line.stranded_seconds),
         "pool_cost": None if pool is None else f"{pool.cost:f}",

@@ -26,9 +26,15 @@ class PoolEstimate:
 
 @dataclass(frozen=True, slots=True)
 class ReportLine:
-    """One tenant's statement as the operator sees it; `pool` is None where the pool's time was not counted."""
+    """One tenant's statement as the operator sees it.
+
+    Attributes:
+        cost: the statement's, made once.
+        pool: None where the pool's time was not counted.
+    """
 
     statement: Statement
+    cost: Decimal
     pool: PoolEstimate | None
 
     @property
@@ -46,7 +52,7 @@ class ReportLine:
     @property
     def margin(self) -> Decimal | None:
         """What is left of the tenant's bill after the pool's; below 0: money is lost. None: not counted."""
-        return None if self.pool is None else self.statement.cost - self.pool.cost
+        return None if self.pool is None else self.cost - self.pool.cost
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,13 +85,14 @@ class Totals:
 def report_line(row: PeriodRow, statement: Statement) -> ReportLine:
     """Add to a statement what the same row says of the pool."""
     if not row.pool_increment_seconds and row.next_sequence > 1:
-        return ReportLine(statement, None)
+        return ReportLine(statement, statement.cost, None)
     exact = price(
         row.pool_increments,
         increment_seconds=row.pool_increment_seconds,
         rate_per_session_hour=statement.terms.pool_rate_per_session_hour,
     )
-    return ReportLine(statement, PoolEstimate(row.pool_increments * row.pool_increment_seconds, round_price(exact)))
+    pool = PoolEstimate(row.pool_increments * row.pool_increment_seconds, round_price(exact))
+    return ReportLine(statement, statement.cost, pool)
 
 
 def total(lines: Iterable[ReportLine]) -> Totals:
@@ -100,7 +107,7 @@ def total(lines: Iterable[ReportLine]) -> Totals:
         reversed=sum(statement.reversed for statement in statements),
         adjusted=sum(statement.adjusted for statement in statements),
         sessions_opened=sum(statement.sessions_opened for statement in statements),
-        cost=sum((statement.cost for statement in statements), start=nothing),
+        cost=sum((line.cost for line in every), start=nothing),
         pool_seconds=sum(pool.seconds for pool, _ in counted),
         stranded_seconds=sum(stranded for _, stranded in counted),
         pool_cost=sum((pool.cost for pool, _ in counted), start=nothing),

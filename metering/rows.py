@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
 from types import MappingProxyType
-from typing import Self
+from typing import NamedTuple, Self
 
 from metering.alerts import Crossing
 from metering.entries import Entry, Kind, genesis
@@ -17,9 +17,8 @@ from metering.periods import Period, day_of
 from metering.rates import Rates
 
 
-@dataclass(frozen=True, slots=True)
-class DayNumbers:
-    """One UTC day of a period: the sums over that day's entries."""
+class DayNumbers(NamedTuple):
+    """One UTC day of a period: the sums over that day's entries. A tuple, since a report makes them by the 100,000."""
 
     increments: int = 0
     sessions: int = 0

@@ -111,7 +111,7 @@ def read_period(tenant_id: str, period: Period, entity: Entity | None) -> Period
     """Read a period's running sums; empty ones if there is no row."""
     if entity is None:
         return PeriodRow.empty(tenant_id, period)
-    days = {date.fromisoformat(day): DayNumbers(*numbers) for day, numbers in json.loads(entity["days"]).items()}
+    days = {date.fromisoformat(day): DayNumbers._make(numbers) for day, numbers in json.loads(entity["days"]).items()}
     adjustments = {_read_adjusted(key): n for key, n in json.loads(entity.get("adjustments", "{}")).items()}
     return PeriodRow(
         period=period,

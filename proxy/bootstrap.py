@@ -6,7 +6,6 @@ from datetime import timedelta
 
 import httpx
 from azure.data.tables.aio import TableServiceClient
-from azure.identity.aio import DefaultAzureCredential
 
 from metering.clock import Clock, utc_now
 from metering.entries import LedgerKeys
@@ -25,7 +24,7 @@ from proxy.housekeeping import Housekeeping
 from proxy.identity_endpoint import IdentityEndpoint
 from proxy.mcp.server import McpServer
 from proxy.open_sessions import OpenSessions
-from proxy.pool import SessionPoolClient, open_transport
+from proxy.pool import SessionPoolClient, TokenSource, open_transport
 from proxy.pool_sessions import PoolSessions
 from proxy.quotes import Quotes
 from proxy.session_lists import SessionLists
@@ -117,7 +116,7 @@ def build(settings: Settings, *, clock: Clock = utc_now) -> Parts:
     """Construct the gateway and all that it stands on. No I/O: connections open with the first call that needs them."""
     ledger = build_ledger(settings, open_tables(settings.storage.get_secret_value()), clock=clock)
     transport = open_transport()
-    tokens = NoTokens() if settings.pool_auth is PoolAuth.NONE else EntraTokens(DefaultAzureCredential(), clock=clock)
+    tokens = _open_tokens(settings.pool_auth, clock)
     pools = settings.all_pools
     endpoints = tuple(endpoint for pool in pools for endpoint in pool.endpoints)
     secret = settings.namespace_secret.get_secret_value().encode()
@@ -167,3 +166,11 @@ def build(settings: Settings, *, clock: Clock = utc_now) -> Parts:
         capacity=CapacityWatch(alerts=ledger.alerts, pool_sessions=pool_sessions, pools=pools, clock=clock),
         housekeeping=housekeeping,
     )
+
+
+def _open_tokens(auth: PoolAuth, clock: Clock) -> TokenSource:
+    if auth is PoolAuth.NONE:
+        return NoTokens()
+    from azure.identity.aio import DefaultAzureCredential  # noqa: PLC0415 -- slow, and of no use to the command line
+
+    return EntraTokens(DefaultAzureCredential(), clock=clock)

@@ -75,6 +75,13 @@ class Directory:
         """Read all tenants whose ids come after this one from storage, by id."""
         return self._tables.all_tenants(after=after)
 
+    def list_billed(self, *, after: str = "") -> AsyncIterator[Tenant]:
+        """Read what bills are made with of all tenants whose ids come after this one, by id.
+
+        That is name, monthly quota, rates and creation; the other fields stand at their defaults.
+        """
+        return self._tables.all_billed(after=after)
+
     async def create_key(
         self, tenant_id: str | None, *, label: str, scopes: frozenset[Scope], expires_at: datetime | None = None
     ) -> tuple[ApiKey, ParsedKey]:

@@ -19,7 +19,6 @@ from azure.core.credentials_async import AsyncTokenCredential
 from azure.core.exceptions import AzureError
 from azure.data.tables import TableSasPermissions, generate_table_sas
 from azure.data.tables.aio import TableServiceClient
-from azure.identity.aio import DefaultAzureCredential
 
 from metering.clock import Clock
 from metering.period_reader import Answer, PeriodReader, PeriodRows
@@ -48,6 +47,8 @@ def open_tables(storage: str) -> TableServiceClient:
         "read_timeout": ANSWER_SECONDS,
     }
     if storage.startswith("https://"):
+        from azure.identity.aio import DefaultAzureCredential  # noqa: PLC0415 -- slow, and of no use otherwise
+
         credential = DefaultAzureCredential()
         return TableServiceClient(storage, credential=credential, use_env_settings=is_proxied(storage), **options)
     try:

@@ -178,7 +178,7 @@ STATEMENT = Statement(
     complete_until=AT,
     head_hash="",
 )
-REPORT_LINE = ReportLine(STATEMENT, PoolEstimate(3600, Decimal("0.0300")))
+REPORT_LINE = ReportLine(STATEMENT, STATEMENT.cost, PoolEstimate(3600, Decimal("0.0300")))
 OPEN_SESSION = OpenSession(
     session_name="s1",
     pool_name="default",

@@ -79,7 +79,7 @@ def _statement(
     days = {day: DayNumbers(*numbers) for day, numbers in used.items()}
     for (day, _), increments in adjusted.items():
         before = days.get(day, DayNumbers())
-        days[day] = replace(before, increments=before.increments + increments)
+        days[day] = before._replace(increments=before.increments + increments)
     terms = statement_terms(
         name="Acme",
         rates=rates,

@@ -69,9 +69,11 @@ class WatchedTable:
         self.storage.note("update")
         return self.table.update_entity(entity, mode)
 
-    def query_entities(self, query_filter: str, *, parameters: dict[str, Any]) -> AsyncIterable[Entity]:
+    def query_entities(
+        self, query_filter: str, *, parameters: dict[str, Any], select: list[str] | None = None
+    ) -> AsyncIterable[Entity]:
         self.storage.note("query")
-        return self.table.query_entities(query_filter, parameters=parameters)
+        return self.table.query_entities(query_filter, parameters=parameters, select=select)
 
 
 @dataclass
@@ -173,6 +175,23 @@ async def test_tenants_are_listed_from_an_id_on(world: World) -> None:
         await directory.put_tenant(replace(ACME, id=tenant_id))
 
     assert [tenant.id async for tenant in directory.list_tenants(after="a")] == ["b", "c"]
+
+
+async def test_what_bills_are_made_with_is_listed_and_nothing_else(world: World) -> None:
+    directory = world.instance()
+    for tenant_id in ("a", "b"):
+        await directory.put_tenant(replace(ACME, id=tenant_id))
+
+    [billed] = [tenant async for tenant in directory.list_billed(after="a")]
+
+    assert billed == Tenant(
+        id="b",
+        name=ACME.name,
+        minutes_per_month=ACME.minutes_per_month,
+        rate_per_session_hour=ACME.rate_per_session_hour,
+        rate_changes=ACME.rate_changes,
+        created_at=MORNING,
+    )
 
 
 async def test_missing_tables_are_empty_and_made_by_the_first_write(world: World) -> None:
