@@ -20,7 +20,12 @@ from typing import Any
 import uvicorn
 
 from infra.local.host.app import FunctionsApp
-from infra.local.host.configuration import HostConfiguration, apply_local_settings, read_host_configuration
+from infra.local.host.configuration import (
+    HostConfiguration,
+    apply_local_settings,
+    is_disabled,
+    read_host_configuration,
+)
 from infra.local.host.errors import StartError
 from infra.local.host.keys import Keys
 from infra.local.host.routes import RouteTable, compile_route
@@ -102,7 +107,8 @@ async def _serve(
     ready_file: Path | None,
 ) -> None:
     tls: ssl.SSLContext | None = arguments.tls.server_context() if arguments.tls else None
-    functions = {function.name: function for function in await load_app(app_directory)}
+    loaded = await load_app(app_directory)
+    functions = {function.name: function for function in loaded if not is_disabled(function.name, os.environ)}
     routes = _compile_routes(functions, configuration.route_prefix)
     schedules = read_schedules(functions, utc_now(), os.environ)
     app = FunctionsApp(

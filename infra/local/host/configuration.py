@@ -140,3 +140,13 @@ def _log_level(value: object) -> int:
     if level is None:
         raise ValueError(f'"logging.logLevel.default" must be one of {", ".join(_LOG_LEVELS)}')
     return level
+
+
+def is_disabled(function: str, environment: Mapping[str, str]) -> bool:
+    """Say whether an app setting takes a function out of use.
+
+    Source: Azure Functions documentation, "How to disable functions" (read 2026-11): `AzureWebJobs.<name>.Disabled`, on
+    Linux with two underscores for each point.
+    """
+    names = (f"AzureWebJobs.{function}.Disabled", f"AzureWebJobs__{function}__Disabled")
+    return any(environment.get(name, "").lower() in {"1", "true"} for name in names)

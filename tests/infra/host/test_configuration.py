@@ -7,7 +7,12 @@ from typing import Any
 
 import pytest
 
-from infra.local.host.configuration import HostConfiguration, apply_local_settings, parse_host_configuration
+from infra.local.host.configuration import (
+    HostConfiguration,
+    apply_local_settings,
+    is_disabled,
+    parse_host_configuration,
+)
 from infra.local.host.errors import StartError
 
 
@@ -100,3 +105,12 @@ def test_local_settings_that_cannot_be_used_are_refused(tmp_path: Path, content:
 
     with pytest.raises(StartError, match=reason):
         apply_local_settings(tmp_path, {})
+
+
+@pytest.mark.parametrize("name", ["AzureWebJobs.alerts.Disabled", "AzureWebJobs__alerts__Disabled"])
+@pytest.mark.parametrize(
+    ("value", "disabled"), [("true", True), ("True", True), ("1", True), ("false", False), ("", False)]
+)
+def test_a_function_is_taken_out_of_use_by_its_setting(name: str, value: str, *, disabled: bool) -> None:
+    assert is_disabled("alerts", {name: value}) is disabled
+    assert not is_disabled("housekeeping", {name: value})
