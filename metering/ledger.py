@@ -39,6 +39,7 @@ from metering.requests import (
 from metering.rows import DayNumbers, PeriodRow, Rows, Window
 
 ALERTS_MAX = 2 * PERCENTS_MAX  # of one decision: of the quota as it was, and as it was changed to
+ALERTED_MAX = 500  # crossings that a period row remembers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -238,7 +239,10 @@ class _Page:
         )
         new = tuple(reached)[: ALERTS_MAX - len(self.alerts)]  # what finds no room comes with the next entry
         self.alerts += new
-        self.period_row = replace(row, alerted=row.alerted | {(alert.limit, alert.percent) for alert in new})
+        alerted = row.alerted | {(alert.limit, alert.percent) for alert in new}
+        if len(alerted) > ALERTED_MAX:  # a quota that is changed all the time; the row has to fit its storage
+            alerted = frozenset(crossing for crossing in alerted if crossing[0] == limit)
+        self.period_row = replace(row, alerted=alerted)
 
     def _over_quota(self, quota: Quota, increments: int) -> QuotaExceeded | None:
         row = self.period_row

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from metering.admissions import Admission
 from metering.alert_rows import alert_key, read_alert, write_alert
 from metering.alerts import PERCENTS_MAX, Alert, Subject, Target, crossed, quota_alert_id
-from metering.ledger import ALERTS_MAX, Decision, decide
+from metering.ledger import ALERTED_MAX, ALERTS_MAX, Decision, decide
 from metering.periods import Period
 from metering.requests import Adjust, Admit, Admitted, Quota, QuotaExceeded, Request, Reverse
 from metering.rows import PeriodRow, Rows
@@ -102,6 +102,17 @@ def test_alerts_leave_room_for_the_charges_in_a_transaction_and_the_rest_come_wi
     assert {alert.id for alert in (*first.alerts, *second.alerts)} == {
         quota_alert_id("t", NOVEMBER, limit=limit, percent=percent) for limit in (1, 2, 3) for percent in percents
     }
+
+
+def test_a_quota_that_is_changed_all_the_time_leaves_a_row_that_fits_and_the_present_one_is_alerted_once() -> None:
+    row, ids = EMPTY, list[str]()
+    for number in range(1, 4 * ALERTED_MAX):
+        quota = Quota(increments_per_period=number * 1_000, alert_percents=(1,))
+        decision = decided(row, adjust(number * 10 - row.balance, quota), adjust(1, quota))
+        row, ids = decision.period_row, ids + [alert.id for alert in decision.alerts]
+        assert len(row.alerted) <= ALERTED_MAX
+
+    assert len(ids) == len(set(ids)) == 4 * ALERTED_MAX - 1
 
 
 @given(
