@@ -1,5 +1,6 @@
 """What the shell completes, and what the command line says of itself."""
 
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -49,7 +50,7 @@ def test_months_are_completed_with_the_last_ones(words: str) -> None:
 def test_the_script_for_a_shell_is_printed() -> None:
     with Terminal({"_TOLLGATE_COMPLETE": "source_bash"}).start(stdout=PIPE) as process:
         sourced, _ = process.communicate(timeout=60)
-    asked = f"{sys.executable} -c 'from console.main import main; main()' --show-completion; true"
+    asked = f"{shlex.quote(sys.executable)} -c 'from console.main import main; main()' --show-completion; true"
     shown = subprocess.run(["bash", "-c", asked], cwd=ROOT, capture_output=True, check=True)
 
     assert b"_TOLLGATE_COMPLETE=complete_bash" in sourced
@@ -57,7 +58,7 @@ def test_the_script_for_a_shell_is_printed() -> None:
 
 
 def test_completion_is_installed_in_the_users_own_files(tmp_path: Path) -> None:
-    command = f"{sys.executable} -m console --install-completion; true"
+    command = f"{shlex.quote(sys.executable)} -m console --install-completion; true"
     environment = {"HOME": str(tmp_path), "PATH": "/usr/bin:/bin"}
     subprocess.run(["bash", "-c", command], cwd=ROOT, env=environment, capture_output=True, check=True)
 

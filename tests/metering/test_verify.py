@@ -118,6 +118,7 @@ def test_any_dropped_row_is_found(seed: int) -> None:
     ledger = make_ledger(seed % 20, decisions=30)
     key = chance.choice(sorted(ledger.rows))
     assume(not may_be_removed(ledger, ledger.rows[key]))
+    assume(ledger.rows[key].get("next_sequence") != 1)  # a month without entries: nothing is lost with its row
 
     del ledger.rows[key]
 
