@@ -28,7 +28,8 @@ from proxy.pool import SessionPoolClient, TokenSource, open_transport
 from proxy.pool_sessions import PoolSessions
 from proxy.quotes import Quotes
 from proxy.session_lists import SessionLists
-from proxy.settings import LedgerSettings, PoolAuth, Settings, parse_ledger_secret
+from proxy.setting_values import parse_ledger_secret
+from proxy.settings import LedgerSettings, PoolAuth, Settings
 from proxy.storage import open_period_reader, open_tables
 from proxy.table_tenants import TenantTables
 from proxy.tokens import EntraTokens, NoTokens

@@ -1,8 +1,9 @@
 """The settings: the only place that reads the environment (prefix `TOLLGATE_`)."""
 
+import os
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Self
 
 from pydantic import (
     AfterValidator,
@@ -13,15 +14,26 @@ from pydantic import (
     Field,
     SecretStr,
     ValidationError,
+    model_validator,
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from pydantic_settings import SettingsError as UnreadableSetting
 
 from proxy.pools import Pool, PoolKind
+from proxy.setting_values import (
+    check_endpoint,
+    check_ledger_secret,
+    check_secret,
+    check_storage,
+    misspelt,
+    parse_ledger_secret,
+    shows_tokens,
+    unresolved,
+)
 from proxy.tenants import DEFAULT_POOL, POOL_NAME
 from proxy.webhook_urls import check_webhook_url
 
-SECRET_BYTES_MIN = 32
+PREFIX = "TOLLGATE_"
 
 
 class PoolAuth(StrEnum):
@@ -39,36 +51,13 @@ def _split(value: object) -> object:
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
-def _long_enough(secret: SecretStr) -> SecretStr:
-    if len(secret.get_secret_value().encode()) < SECRET_BYTES_MIN:
-        raise ValueError(f"a secret has at least {SECRET_BYTES_MIN} bytes")
-    return secret
-
-
 def _pool_name(name: str) -> str:
     if POOL_NAME.fullmatch(name) is None or name == DEFAULT_POOL:
         raise ValueError(f"name pools with lower-case letters, digits and inner hyphens; not '{DEFAULT_POOL}'")
     return name
 
 
-def _chain_keys(secrets: SecretStr) -> SecretStr:
-    parse_ledger_secret(secrets)
-    return secrets
-
-
-def parse_ledger_secret(secrets: SecretStr) -> tuple[str, dict[str, bytes]]:
-    """Read `id:secret[,id:secret…]`: the id of the current key, which comes first, and all keys by id.
-
-    Raises:
-        ValueError: if an id is missing or repeated, or a secret is too short.
-    """
-    keys: dict[str, bytes] = {}
-    for part in secrets.get_secret_value().split(","):
-        key_id, colon, secret = part.strip().partition(":")
-        if not colon or not key_id or key_id in keys or len(secret.encode()) < SECRET_BYTES_MIN:
-            raise ValueError(f"write <key id>:<secret of at least {SECRET_BYTES_MIN} bytes>, the current key first")
-        keys[key_id] = secret.encode()
-    return next(iter(keys)), keys
+type Endpoint = Annotated[AnyHttpUrl, AfterValidator(check_endpoint)]
 
 
 class PoolSetting(BaseModel):
@@ -77,20 +66,25 @@ class PoolSetting(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: PoolKind
-    endpoints: tuple[AnyHttpUrl, ...] = Field(min_length=1)
+    endpoints: tuple[Endpoint, ...] = Field(min_length=1)
     max_sessions: int | None = Field(default=None, ge=1)
 
 
-class LedgerSettings(BaseSettings):
-    """What the ledger and the tenants' directory need; enough for repair without a pool."""
+class StorageSettings(BaseSettings):
+    """What the tenants' directory needs: enough to make the first operator's key."""
 
-    model_config = SettingsConfigDict(env_prefix="TOLLGATE_", frozen=True, env_ignore_empty=True)
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, env_ignore_empty=True)
+
+    storage: Annotated[SecretStr, AfterValidator(check_storage)]
+
+
+class LedgerSettings(StorageSettings):
+    """What the ledger and the tenants' directory need; enough for repair without a pool."""
 
     increment_seconds: int = Field(default=300, ge=1)
     pool_cooldown_seconds: int = Field(default=300, ge=1)
     billed_tail_seconds: int | None = Field(default=None, ge=0)
-    storage: SecretStr
-    ledger_secret: Annotated[SecretStr, AfterValidator(_chain_keys)]
+    ledger_secret: Annotated[SecretStr, AfterValidator(check_ledger_secret)]
     rate_per_session_hour: Decimal = Field(default=Decimal("0.03"), ge=0)
     currency: str = Field(default="USD", pattern=r"^[A-Z]{3}$")
     pool_rate_per_session_hour: Decimal = Field(default=Decimal("0.03"), ge=0)
@@ -107,15 +101,28 @@ class LedgerSettings(BaseSettings):
 class Settings(LedgerSettings):
     """What the gateway needs; see the table in the README. Read once, at start."""
 
-    pool_endpoints: Annotated[tuple[AnyHttpUrl, ...], NoDecode, BeforeValidator(_split)] = Field(min_length=1)
+    pool_endpoints: Annotated[tuple[Endpoint, ...], NoDecode, BeforeValidator(_split)] = Field(min_length=1)
     pool_kind: PoolKind = PoolKind.PYTHON
     pool_max_sessions: int | None = Field(default=None, ge=1)
     pools: dict[Annotated[str, AfterValidator(_pool_name)], PoolSetting] = Field(default_factory=dict)
     pool_auth: PoolAuth = PoolAuth.ENTRA
     pool_timeout_seconds: float = Field(default=225, gt=0, lt=230)  # the platform cuts a call off at 230 s
-    namespace_secret: Annotated[SecretStr, AfterValidator(_long_enough)]
+    namespace_secret: Annotated[SecretStr, AfterValidator(check_secret)]
     max_body_bytes: int = Field(default=104_857_600, ge=1)
     max_answer_bytes: int = Field(default=134_217_728, ge=1024)  # the largest file that the pool takes
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> Self:
+        secret = self.namespace_secret.get_secret_value().encode()
+        if secret in parse_ledger_secret(self.ledger_secret)[1].values():
+            raise ValueError(f"{PREFIX}NAMESPACE_SECRET: is the ledger's secret as well; take another one")
+        if self.pool_auth is PoolAuth.ENTRA:
+            named = {f"{PREFIX}POOL_ENDPOINTS": self.pool_endpoints}
+            named |= {f"{PREFIX}POOLS ({name})": pool.endpoints for name, pool in self.pools.items()}
+            for name, endpoints in named.items():
+                if any(shows_tokens(endpoint) for endpoint in endpoints):
+                    raise ValueError(f"{name}: http:// would show the pool's token to anybody on the way; use https://")
+        return self
 
     @property
     def all_pools(self) -> tuple[Pool, ...]:
@@ -130,12 +137,29 @@ class Settings(LedgerSettings):
         )
 
 
-def read_settings[S: LedgerSettings](kind: type[S]) -> S:
+def _names_of(kind: type[StorageSettings]) -> frozenset[str]:
+    return frozenset(name.upper() for name in kind.model_fields)
+
+
+_NAMES = _names_of(Settings)
+
+
+def read_settings[S: StorageSettings](kind: type[S]) -> S:
     """Read the environment.
 
     Raises:
-        SettingsError: if something is missing or cannot work.
+        SettingsError: if something is missing, misspelt or weak, contradicts something else, or cannot work.
     """
+    given = {name.removeprefix(PREFIX): value for name, value in os.environ.items() if name.startswith(PREFIX)}
+    problems = [
+        *(f"{PREFIX}{name}: its Key Vault reference is not resolved" for name in unresolved(given, _names_of(kind))),
+        *(
+            f"{PREFIX}{name}: is no setting; did you mean {PREFIX}{meant}?"
+            for name, meant in misspelt(given, _NAMES).items()
+        ),
+    ]
+    if problems:
+        raise SettingsError("\n".join(problems))
     try:
         return kind()
     except UnreadableSetting:
@@ -143,11 +167,16 @@ def read_settings[S: LedgerSettings](kind: type[S]) -> S:
             'TOLLGATE_POOLS: write JSON: {"<name>": {"kind": "<kind>", "endpoints": ["<url>"]}}'
         ) from None
     except ValidationError as error:
-        problems = error.errors(include_input=False, include_url=False, include_context=False)
-        raise SettingsError("\n".join(f"{_where(problem['loc'])}: {problem['msg']}" for problem in problems)) from None
+        found = error.errors(include_input=False, include_url=False, include_context=False)
+        raise SettingsError(
+            "\n".join(_line(problem["type"], problem["loc"], problem["msg"]) for problem in found)
+        ) from None
 
 
-def _where(location: tuple[int | str, ...]) -> str:
-    """Name a setting, and what in it is wrong where it has parts."""
+def _line(kind: str, location: tuple[int | str, ...], message: str) -> str:
+    """Name a setting, what in it is wrong where it has parts, and why."""
+    told = "is not set" if kind == "missing" else message.removeprefix("Value error, ")
+    if not location:
+        return told  # by `_fit_together`, which names the setting itself
     name, *parts = map(str, location)
-    return f"TOLLGATE_{name.upper()}" + (f" ({'.'.join(parts)})" if parts else "")
+    return f"{PREFIX}{name.upper()}{f' ({".".join(parts)})' if parts else ''}: {told}"

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
+NAMESPACE_SECRET = "the namespace secret of the tests 01"
+LEDGER_SECRET = "k1:the ledger's secret of the tests 0123"
 READY_SECONDS = 60
 STOP_SECONDS = 30
 

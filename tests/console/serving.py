@@ -28,7 +28,7 @@ from proxy.table_tenants import TenantTables
 from proxy.webhook_sender import WebhookSender
 from tests.support.building import KEYS, granularity, terms
 
-LEDGER_SECRET = "k1:" + "1" * 32
+LEDGER_SECRET = f"k1:{KEYS.keys['k1'].decode()}"
 
 
 @dataclass(kw_only=True)

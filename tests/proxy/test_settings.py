@@ -12,12 +12,12 @@ import pytest
 
 from tests.running import ROOT
 
-SECRET = "s" * 32
+SECRET, LEDGER_SECRET = "namespace-secret-of-enough-bytes", "ledger-secret-of-enough-bytes-too"
 NEEDED = {
     "TOLLGATE_POOL_ENDPOINTS": "https://one.example/pool/",
     "TOLLGATE_STORAGE": "https://storage.example",
     "TOLLGATE_NAMESPACE_SECRET": SECRET,
-    "TOLLGATE_LEDGER_SECRET": f"k1:{SECRET}",
+    "TOLLGATE_LEDGER_SECRET": f"k1:{LEDGER_SECRET}",
 }
 
 # One process reads them all, one after the other: starting one for each would take longer than all else here.
@@ -42,6 +42,7 @@ json.dump(outcomes, sys.stdout)
 
 SHELL = {"kind": "shell", "endpoints": ["http://127.0.0.1:1/", "http://127.0.0.1:2"]}
 NODE = {"kind": "node", "endpoints": ["https://node.example/pool"]}
+UNRESOLVED = "@Microsoft.KeyVault(SecretUri=https://vault.example/secrets/hidden-value)"
 DEFAULT = ["default", "python", "https://one.example/pool"]
 
 ACCEPTED: tuple[tuple[Mapping[str, str], list[list[str]]], ...] = (
@@ -59,6 +60,15 @@ ACCEPTED: tuple[tuple[Mapping[str, str], list[list[str]]], ...] = (
     (
         {"TOLLGATE_POOL_ENDPOINTS": "https://one.example, https://two.example/", "TOLLGATE_POOL_KIND": "custom"},
         [["default", "custom", "https://one.example", "https://two.example"]],
+    ),
+    (
+        {"TOLLGATE_POOL_ENDPOINTS": "http://pool.example", "TOLLGATE_POOL_AUTH": "none"},
+        [["default", "python", "http://pool.example"]],
+    ),
+    ({"TOLLGATE_STORAGE": "DefaultEndpointsProtocol=https;AccountName=a;AccountKey=a2V5"}, [DEFAULT]),
+    (
+        {"TOLLGATE_URL": "https://other.example", "TOLLGATE_KEY": "x", "TOLLGATE_LOCAL_POOL_MAX_SESSIONS": "3"},
+        [DEFAULT],
     ),
 )
 
@@ -80,8 +90,35 @@ REFUSED: tuple[tuple[Mapping[str, str], str], ...] = (
     ({"TOLLGATE_POOL_KIND": "perl"}, "TOLLGATE_POOL_KIND: "),
     ({"TOLLGATE_POOL_ENDPOINTS": " , "}, "TOLLGATE_POOL_ENDPOINTS: "),
     ({"TOLLGATE_MAX_ANSWER_BYTES": "1023"}, "TOLLGATE_MAX_ANSWER_BYTES: "),
-    ({"TOLLGATE_NAMESPACE_SECRET": "hidden-value"}, "TOLLGATE_NAMESPACE_SECRET: Value error, a secret has at least"),
-    ({"TOLLGATE_LEDGER_SECRET": "k1:hidden-value"}, "TOLLGATE_LEDGER_SECRET: "),
+    ({"TOLLGATE_NAMESPACE_SECRET": "hidden-value"}, "TOLLGATE_NAMESPACE_SECRET: a secret has at least"),
+    ({"TOLLGATE_NAMESPACE_SECRET": "0123456" * 10}, "TOLLGATE_NAMESPACE_SECRET: a secret has at least"),
+    ({"TOLLGATE_NAMESPACE_SECRET": ""}, "TOLLGATE_NAMESPACE_SECRET: is not set"),
+    ({"TOLLGATE_NAMESPACE_SECRET": LEDGER_SECRET}, "TOLLGATE_NAMESPACE_SECRET: is the ledger's secret as well"),
+    ({"TOLLGATE_NAMESPACE_SECRET": UNRESOLVED}, "TOLLGATE_NAMESPACE_SECRET: its Key Vault reference is not resolved"),
+    ({"TOLLGATE_LEDGER_SECRET": UNRESOLVED}, "TOLLGATE_LEDGER_SECRET: its Key Vault reference is not resolved"),
+    ({"TOLLGATE_LEDGER_SECRET": "k1:hidden-value"}, "TOLLGATE_LEDGER_SECRET: write <key id>:<secret>"),
+    ({"TOLLGATE_LEDGER_SECRET": f"k1:{'ab' * 30}"}, "TOLLGATE_LEDGER_SECRET: write <key id>:<secret>"),
+    ({"TOLLGATE_LEDGER_SECRET": LEDGER_SECRET}, "TOLLGATE_LEDGER_SECRET: write <key id>:<secret>"),
+    ({"TOLLGATE_STORAGE": ""}, "TOLLGATE_STORAGE: is not set"),
+    ({"TOLLGATE_STORAGE": "http://hidden-value.example"}, "TOLLGATE_STORAGE: the endpoint is https://"),
+    ({"TOLLGATE_STORAGE": "https://one.example/?sig=hidden-value"}, "TOLLGATE_STORAGE: the endpoint is https://"),
+    ({"TOLLGATE_STORAGE": "https://one.example/Table"}, "TOLLGATE_STORAGE: the endpoint is https://"),
+    ({"TOLLGATE_STORAGE": "hidden-value"}, "TOLLGATE_STORAGE: write the table endpoint"),
+    ({"TOLLGATE_STORAGE": "AccountKey=hidden-value"}, "TOLLGATE_STORAGE: write the table endpoint"),
+    ({"TOLLGATE_STORAGE": "AccountName=hidden-value"}, "TOLLGATE_STORAGE: write the table endpoint"),
+    ({"TOLLGATE_POOL_ENDPOINTS": "http://pool.example"}, "TOLLGATE_POOL_ENDPOINTS: http:// would show"),
+    ({"TOLLGATE_POOL_ENDPOINTS": "https://one.example/?code=hidden-value"}, "TOLLGATE_POOL_ENDPOINTS"),
+    ({"TOLLGATE_POOL_ENDPOINTS": "https://user:hidden-value@one.example"}, "TOLLGATE_POOL_ENDPOINTS"),
+    (
+        {"TOLLGATE_POOLS": json.dumps({"shell": {**SHELL, "endpoints": ["http://pool.example"]}})},
+        "TOLLGATE_POOLS (shell): http:// would show",
+    ),
+    (
+        {"TOLLGATE_POOL_COOLDOWN_SECOND": "600"},
+        "TOLLGATE_POOL_COOLDOWN_SECOND: is no setting; did you mean TOLLGATE_POOL_COOLDOWN_SECONDS?",
+    ),
+    ({"TOLLGATE_POOL_COOLDOWN_SECONDS": "five"}, "TOLLGATE_POOL_COOLDOWN_SECONDS: "),
+    ({"TOLLGATE_INCREMENT_SECONDS": "0"}, "TOLLGATE_INCREMENT_SECONDS: "),
 )
 
 

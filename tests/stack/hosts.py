@@ -14,7 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from tests.running import ROOT, Running, running_module
+from tests.running import LEDGER_SECRET, NAMESPACE_SECRET, ROOT, Running, running_module
 from tests.stack.books import Books
 from tests.stack.tenants import Operator, TenantClient
 
@@ -96,8 +96,8 @@ def running_hosts(
         "TOLLGATE_POOL_ENDPOINTS": pool,
         "TOLLGATE_POOL_AUTH": "none",
         "TOLLGATE_STORAGE": storage,
-        "TOLLGATE_NAMESPACE_SECRET": "n" * 32,
-        "TOLLGATE_LEDGER_SECRET": f"k1:{'l' * 32}",
+        "TOLLGATE_NAMESPACE_SECRET": NAMESPACE_SECRET,
+        "TOLLGATE_LEDGER_SECRET": LEDGER_SECRET,
         **{f"TOLLGATE_{name}": value for name, value in settings.items()},
     }
     create = ["keys", "create", "--operator", "--label", "tests", "--direct", "--json"]

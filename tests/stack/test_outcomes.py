@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.running import ROOT, running_module
+from tests.running import LEDGER_SECRET, NAMESPACE_SECRET, ROOT, running_module
 from tests.stack.tenants import Operator, TenantClient
 
 pytestmark = [pytest.mark.stack, pytest.mark.azurite]
@@ -52,8 +52,8 @@ def tenant_of(azurite: str, tmp_path: Path) -> Iterator[Callable[[str], TenantCl
                 "TOLLGATE_POOL_ENDPOINTS": endpoint,
                 "TOLLGATE_POOL_AUTH": "none",
                 "TOLLGATE_STORAGE": azurite,
-                "TOLLGATE_NAMESPACE_SECRET": "n" * 32,
-                "TOLLGATE_LEDGER_SECRET": f"k1:{'l' * 32}",
+                "TOLLGATE_NAMESPACE_SECRET": NAMESPACE_SECRET,
+                "TOLLGATE_LEDGER_SECRET": LEDGER_SECRET,
             }
             create = ["keys", "create", "--operator", "--label", "tests", "--direct", "--json"]
             made = subprocess.run(

@@ -17,7 +17,7 @@ from metering.rows import StatementTerms
 from metering.store import LedgerStore
 
 MORNING = datetime(2026, 11, 23, 9, tzinfo=UTC)
-KEYS = LedgerKeys("k1", {"k1": b"1" * 32, "k0": b"0" * 32})
+KEYS = LedgerKeys("k1", {"k1": b"the tests' newer key of the ledger", "k0": b"the tests' older key of the ledger"})
 
 
 def granularity(increment_seconds: int = 300, tail_seconds: int = 300) -> Granularity:
