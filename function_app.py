@@ -22,9 +22,12 @@ from proxy.capacity import CapacityWatch
 from proxy.housekeeping import Housekeeping
 from proxy.messages import GatewayRequest
 from proxy.settings import Settings, read_settings
+from proxy.telemetry import is_exported
 
 # One line per invocation and more would cost the worker about as much as half a call.
 logging.getLogger("azure").setLevel(logging.WARNING)
+if is_exported():  # the worker has started an SDK before it loads this file; its exporter takes the lines in batches
+    logging.getLogger("tollgate.ledger").setLevel(logging.INFO)
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)  # Tollgate proves its tenants itself
 settings = read_settings(Settings)  # at start, so that a setting that cannot work fails there

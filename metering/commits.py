@@ -28,6 +28,7 @@ from metering.requests import (
     TooManySessions,
 )
 from metering.store import CommitConflict, CommitUncertain, LedgerStore, LedgerUnavailable, Snapshot
+from metering.watch import LedgerWatch
 
 REQUESTS_MAX = (100 - 1 - ALERTS_MAX) // 2
 QUEUE_MAX = 2_000  # requests of one tenant that wait in one instance: some seconds of work; more is refused at once
@@ -104,6 +105,7 @@ class GroupCommit:
         sleep: Sleep,
         chance: random.Random,
         observer: Observer,
+        watch: LedgerWatch,
     ) -> None:
         self._store = store
         self._terms = terms
@@ -111,6 +113,7 @@ class GroupCommit:
         self._sleep = sleep
         self._chance = chance
         self._observer = observer
+        self._watch = watch
         self._lines: dict[str, _Line] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._closing = False
@@ -211,11 +214,17 @@ class GroupCommit:
                 await self._back_off(attempt)
             if self._clock() > give_up_at:
                 break
+            if attempt:
+                self._watch.retried()
             try:
                 made = await self._settle(tenant_id, line, requests)
                 return made if made is not None or not requests else await self._attempt(tenant_id, line, requests)
             except (LedgerUnavailable, CommitConflict, CommitUncertain) as error:
                 last = error
+                if isinstance(error, CommitConflict):
+                    self._watch.conflicted()
+        if requests:
+            self._watch.gave_up()
         raise LedgerUnavailable("the ledger did not take the commit in time") from last
 
     async def _attempt(self, tenant_id: str, line: _Line, requests: Sequence[Request]) -> Committed:
@@ -236,6 +245,7 @@ class GroupCommit:
                 if decision.writes_period:
                     line.doubts.append(_Doubt(requests, result, may_land=isinstance(error, CommitUncertain)))
                 raise
+            self._watch.committed(tenant_id, decision)
         return result
 
     async def _settle(self, tenant_id: str, line: _Line, requests: Sequence[Request]) -> Committed | None:
@@ -248,6 +258,8 @@ class GroupCommit:
                 await self._store.fence(tenant_id, doubt.result.decision.period_row.period)
                 made = await self._was_made(tenant_id, doubt.result.decision)
             line.doubts.pop(0)
+            if made:
+                self._watch.committed(tenant_id, doubt.result.decision)
             if made and doubt.requests is requests:
                 own = doubt.result
             elif made:

@@ -34,6 +34,7 @@ from metering.requests import (
 from metering.reversals import Reversals
 from metering.rows import DayNumbers
 from metering.store import LedgerStore, LedgerUnavailable
+from metering.watch import LedgerWatch, Unwatched
 
 STANDINGS_MAX = 10_000
 ADMISSIONS_MAX = 3  # of one call, as long as the ledger's answers come too late
@@ -52,12 +53,14 @@ class Meter:
         sleep: Sleep = asyncio.sleep,
         chance: random.Random | None = None,
         standings_max: int = STANDINGS_MAX,
+        watch: LedgerWatch | None = None,
     ) -> None:
         self._terms = terms
         self._clock = clock
         self._coverage = Coverage()
         self._standings: dict[str, Standing] = {}
         self._standings_max = standings_max
+        self._watch = watch or Unwatched()
         self._asking: set[asyncio.Task[Admission | QuotaExceeded | TooManySessions]] = set()
         self._commits = GroupCommit(
             store=store,
@@ -66,6 +69,7 @@ class Meter:
             sleep=sleep,
             chance=chance or random.SystemRandom(),
             observer=self,
+            watch=self._watch,
         )
         self._reversals = Reversals(commits=self._commits, coverage=self._coverage, clock=clock, sleep=sleep)
 
@@ -85,7 +89,8 @@ class Meter:
         self._asking.add(asking)
         asking.add_done_callback(self._asking.discard)
         try:
-            return await asyncio.shield(asking)
+            with self._watch.asking():
+                return await asyncio.shield(asking)
         except asyncio.CancelledError:
             asking.add_done_callback(self._abandon)
             raise

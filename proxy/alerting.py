@@ -19,6 +19,7 @@ from metering.increments import Granularity
 from metering.store import LedgerUnavailable
 from proxy.directory import Directory
 from proxy.errors import GatewayError
+from proxy.telemetry import Telemetry
 from proxy.webhook_sender import WebhookSender
 from proxy.webhooks import event
 
@@ -116,6 +117,7 @@ class AlertDelivery:
         operator_url: str | None,
         granularity: Granularity,
         clock: Clock,
+        telemetry: Telemetry,
         chance: random.Random | None = None,
         elapsed: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -125,6 +127,7 @@ class AlertDelivery:
         self._operator_urls = {} if operator_url is None else {Target.OPERATOR: operator_url}
         self._granularity = granularity
         self._clock = clock
+        self._telemetry = telemetry
         self._chance = chance or random.SystemRandom()
         self._elapsed = elapsed
 
@@ -193,7 +196,10 @@ class AlertDelivery:
         run.delivered += after.delivered_at is not None
         run.failed += after.attempts > before.attempts
         run.waiting -= not after.is_pending
+        if after.delivered_at is not None:
+            self._telemetry.delivery("delivered")
         if after.attempts > before.attempts:
+            self._telemetry.delivery("failed" if after.is_pending else "given_up")
             _logger.warning(
                 "The alert %s was not heard (%s); %s.",
                 after.id,

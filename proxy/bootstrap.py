@@ -32,7 +32,9 @@ from proxy.setting_values import parse_ledger_secret
 from proxy.settings import LedgerSettings, PoolAuth, Settings
 from proxy.storage import open_period_reader, open_tables
 from proxy.table_tenants import TenantTables
+from proxy.telemetry import Telemetry
 from proxy.tokens import EntraTokens, NoTokens
+from proxy.watched_pool import WatchedPool
 from proxy.webhook_sender import WebhookSender
 
 
@@ -43,6 +45,7 @@ class LedgerParts:
     settings: LedgerSettings
     granularity: Granularity
     clock: Clock
+    telemetry: Telemetry
     store: TableLedgerStore
     keys: LedgerKeys
     directory: Directory
@@ -88,17 +91,18 @@ def build_ledger(settings: LedgerSettings, service: TableServiceClient, *, clock
         instance=secrets.token_hex(8),
         pool_increment_seconds=settings.pool_billing_increment_seconds,
     )
-    store = TableLedgerStore(service)
+    store, telemetry = TableLedgerStore(service), Telemetry(granularity=terms.granularity)
     directory, alerts = Directory(TenantTables(service), clock=clock), TableAlertStore(service)
     webhooks = open_transport()
     return LedgerParts(
         settings=settings,
         granularity=terms.granularity,
         clock=clock,
+        telemetry=telemetry,
         store=store,
         keys=terms.keys,
         directory=directory,
-        meter=Meter(store=store, terms=terms, clock=clock),
+        meter=Meter(store=store, terms=terms, clock=clock, watch=telemetry),
         period_reader=open_period_reader(service, store, clock=clock),
         webhooks=webhooks,
         alerts=alerts,
@@ -109,6 +113,7 @@ def build_ledger(settings: LedgerSettings, service: TableServiceClient, *, clock
             operator_url=settings.alert_webhook,
             granularity=terms.granularity,
             clock=clock,
+            telemetry=telemetry,
         ),
     )
 
@@ -127,17 +132,19 @@ def build(settings: Settings, *, clock: Clock = utc_now) -> Parts:
         answer_bytes_max=settings.max_answer_bytes,
         transport=transport,
     )
-    pool_sessions = PoolSessions(pool=client, endpoints=endpoints)
+    pool = WatchedPool(client, ledger.telemetry)
+    pool_sessions = PoolSessions(pool=pool, endpoints=endpoints)
     gateway = Gateway(
         authenticator=ledger.directory,
         meter=ledger.meter,
-        pool=client,
+        pool=pool,
         pools=pools,
         sessions=SessionLists(ledger=ledger.store, pool_sessions=pool_sessions, namespace_secret=secret),
         namespace_secret=secret,
         granularity=ledger.granularity,
         clock=clock,
         body_bytes_max=settings.max_body_bytes,
+        telemetry=ledger.telemetry,
     )
     health = Health(store=ledger.store, transport=transport, endpoints=endpoints, clock=clock)
     housekeeping = Housekeeping(
@@ -164,7 +171,9 @@ def build(settings: Settings, *, clock: Clock = utc_now) -> Parts:
         quotes=Quotes(
             meter=ledger.meter, pools=pools, namespace_secret=secret, granularity=ledger.granularity, clock=clock
         ),
-        capacity=CapacityWatch(alerts=ledger.alerts, pool_sessions=pool_sessions, pools=pools, clock=clock),
+        capacity=CapacityWatch(
+            alerts=ledger.alerts, pool_sessions=pool_sessions, pools=pools, clock=clock, telemetry=ledger.telemetry
+        ),
         housekeeping=housekeeping,
     )
 

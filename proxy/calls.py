@@ -30,6 +30,8 @@ class PoolCall:
         endpoint: the pool management endpoint, without a trailing slash.
         path: percent-encoded, with a leading slash.
         query: encoded, without the `?`.
+        pool: the pool's name, for telemetry; empty if it is not known.
+        operation: the operation's name, for telemetry.
     """
 
     endpoint: str
@@ -39,6 +41,8 @@ class PoolCall:
     headers: Mapping[str, str]
     body: bytes
     effect: Effect
+    pool: str = ""
+    operation: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,6 +161,8 @@ def understand(request: GatewayRequest, tenant: Tenant, route: Route, found: ope
             headers=sent,
             body=body,
             effect=operation.effect,
+            pool=pool.name,
+            operation=operation.name,
         ),
     )
 
@@ -171,4 +177,6 @@ def look_at_session(call: Call) -> PoolCall:
         headers={},
         body=b"",
         effect=Effect.OBSERVES,
+        pool=call.pool.name,
+        operation="getSession",
     )

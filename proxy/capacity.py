@@ -20,6 +20,7 @@ from metering.store import LedgerUnavailable
 from proxy.errors import GatewayError
 from proxy.pool_sessions import PoolSessions
 from proxy.pools import Pool
+from proxy.telemetry import Telemetry
 
 APART = timedelta(hours=1)  # two alerts of one threshold
 
@@ -72,12 +73,14 @@ class CapacityWatch:
         pool_sessions: PoolSessions,
         pools: Sequence[Pool],
         clock: Clock,
+        telemetry: Telemetry,
         percents: Sequence[int] = PERCENTS_DEFAULT,
     ) -> None:
         self._alerts = alerts
         self._pool_sessions = pool_sessions
         self._pools = pools
         self._clock = clock
+        self._telemetry = telemetry
         self._percents = percents
 
     async def run(self) -> int:
@@ -96,6 +99,7 @@ class CapacityWatch:
 
     async def _look(self, pool: Pool, limit: int) -> int:
         used = len(await self._pool_sessions.held(pool.endpoints))
+        self._telemetry.pool_holds(pool.name, used, limit)
         stored = await self._alerts.pool_state(pool.name)
         state, alerts = after_look(
             stored.state, pool=pool.name, used=used, limit=limit, percents=self._percents, now=self._clock()

@@ -24,6 +24,7 @@ from proxy.messages import GatewayRequest, GatewayResponse
 from proxy.operations import Dialect, Effect
 from proxy.pool import Answered, NoAnswer, NotSent, PoolOutcome, Refused, SessionPool
 from proxy.pools import Pool
+from proxy.telemetry import CallRecord, Telemetry
 from proxy.tenants import Principal, credential_from
 
 POOL_RETRY_SECONDS = 10
@@ -65,6 +66,7 @@ class Gateway:
         granularity: Granularity,
         clock: Clock,
         body_bytes_max: int,
+        telemetry: Telemetry,
     ) -> None:
         self._authenticator = authenticator
         self._meter = meter
@@ -75,6 +77,7 @@ class Gateway:
         self._granularity = granularity
         self._clock = clock
         self._body_bytes_max = body_bytes_max
+        self._telemetry = telemetry
         self._rates = CallRates(clock)
 
     async def handle(self, request: GatewayRequest) -> GatewayResponse:
@@ -92,14 +95,18 @@ class Gateway:
         return early_routes.visible_error(response)
 
     async def _handle(self, request: GatewayRequest) -> GatewayResponse:
-        principal = await self._authenticator.authenticate(credential_from(request.headers))
-        self._rates.take(principal.calling_tenant())
-        return await self.carry(principal, request)
+        with self._telemetry.call(request.id) as record:
+            principal = await self._authenticator.authenticate(credential_from(request.headers))
+            record.tenant_id = "" if principal.tenant is None else principal.tenant.id
+            self._rates.take(principal.calling_tenant())
+            response = await self.carry(principal, request, record)
+            record.status = response.status
+            return response
 
-    async def carry(self, principal: Principal, request: GatewayRequest) -> GatewayResponse:
+    async def carry(self, principal: Principal, request: GatewayRequest, record: CallRecord) -> GatewayResponse:
         """Carry one call for who is proven to be calling; the headers' key is not looked at.
 
-        The call does not count as one of the tenant's calls in a minute.
+        The call does not count as one of the tenant's calls in a minute. `record` is told what becomes known of it.
 
         Raises:
             GatewayError: every refusal of Tollgate's own.
@@ -107,6 +114,7 @@ class Gateway:
         tenant = principal.calling_tenant()
         route = calls.choose_pool(tenant, self._pools, request.path)
         found = operations.match(request.method, route.path, route.pool.kind)
+        record.pool, record.operation = route.pool.name, found.operation.name
         principal.require(found.operation.scope)
         calls.check_length(request, found.operation, self._body_bytes_max)
         call = calls.understand(request, tenant, route, found, self._namespace_secret)
@@ -123,6 +131,7 @@ class Gateway:
         finally:
             taken_back = await self._settle(call, admission, outcome)
         charged = admission.increments - taken_back
+        record.charged_minutes = self._granularity.minutes(charged)
         bill = headers.of_charge(self._granularity, charged, None if taken_back else admission.paid_until)
         return self._answer(
             call, outcome, {**bill, **_freshness(admission, outcome), **self._limits(call)}, still_charged=charged > 0

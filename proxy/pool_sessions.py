@@ -79,7 +79,14 @@ class PoolSessions:
         """Read one page, and where the next one starts; None if the pool refuses this way of asking."""
         query = f"api-version={MANAGEMENT_VERSION}&skip={skip}"
         call = PoolCall(
-            endpoint=endpoint, method=method, path=path, query=query, headers={}, body=b"", effect=Effect.OBSERVES
+            endpoint=endpoint,
+            method=method,
+            path=path,
+            query=query,
+            headers={},
+            body=b"",
+            effect=Effect.OBSERVES,
+            operation="listSessions",
         )
         outcome = await self._pool.send(call)
         if isinstance(outcome, NoAnswer):

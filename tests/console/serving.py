@@ -26,7 +26,7 @@ from proxy.settings import LedgerSettings
 from proxy.storage import open_period_reader, open_tables
 from proxy.table_tenants import TenantTables
 from proxy.webhook_sender import WebhookSender
-from tests.support.building import KEYS, granularity, terms
+from tests.support.building import KEYS, granularity, telemetry, terms
 
 LEDGER_SECRET = f"k1:{KEYS.keys['k1'].decode()}"
 
@@ -71,6 +71,7 @@ async def open_parts(azurite: str, clock: Clock) -> AsyncIterator[Parts]:
                 operator_url=None,
                 granularity=granularity(),
                 clock=clock,
+                telemetry=telemetry(),
             ),
         )
         yield parts

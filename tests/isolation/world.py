@@ -29,7 +29,7 @@ from tests.isolation.echoes import Asked
 from tests.isolation.places import ENDPOINTS, KEYS, KINDS, ORIGIN, POOLS_OF, SECRET, TENANTS, TOKEN
 from tests.isolation.pool import reply
 from tests.isolation.readings import exact_path
-from tests.support.building import FakeClock, granularity, meter
+from tests.support.building import FakeClock, granularity, meter, telemetry
 from tests.support.gates import KeyRing
 from tests.support.memory_store import MemoryLedgerStore
 
@@ -132,6 +132,7 @@ class World:
             granularity=granularity(),
             clock=self._clock,
             body_bytes_max=BODY_BYTES_MAX,
+            telemetry=telemetry(),
         ).handle
 
     async def run(self, case: Case) -> Episode:

@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Collection, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import pytest
@@ -12,10 +12,12 @@ from metering import commits
 from metering.admissions import Admission, Outcome
 from metering.closer import close_period
 from metering.closing import closable_at
+from metering.ledger import Decision
 from metering.meter import Meter
 from metering.periods import Period
 from metering.requests import Admitted, Quota, QuotaExceeded
 from metering.store import LedgerUnavailable, Snapshot
+from metering.watch import Unwatched
 from tests.support.building import KEYS, FakeClock, admit, granularity, meter, statement_terms
 from tests.support.memory_store import Fault, MemoryLedgerStore
 
@@ -435,3 +437,72 @@ async def test_a_closed_period_is_no_ground_for_a_preview() -> None:
 
     with pytest.raises(LedgerUnavailable, match="closed"):
         await meter(store, FakeClock()).quote("t", admit())
+
+
+@dataclass
+class Watch(Unwatched):
+    """Notes what it is told."""
+
+    entries: list[tuple[str, int]] = field(default_factory=list)
+    told: Counter[str] = field(default_factory=Counter)
+
+    def committed(self, tenant_id: str, decision: Decision) -> None:
+        self.entries += [(tenant_id, entry.sequence) for entry in decision.entries]
+
+    def conflicted(self) -> None:
+        self.told["conflicted"] += 1
+
+    def retried(self) -> None:
+        self.told["retried"] += 1
+
+    def gave_up(self) -> None:
+        self.told["gave up"] += 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "conflicts"),
+    [(None, 0), (Fault.LOST_REQUEST, 0), (Fault.LOST_ANSWER, 0), (Fault.LATE, 0), (Fault.DUPLICATE, 1)],
+)
+async def test_each_transaction_that_holds_is_told_once_whatever_became_of_its_answer(
+    fault: Fault | None, conflicts: int
+) -> None:
+    store, watch = MemoryLedgerStore() if fault is None else once("commit", fault), Watch()
+    instance = meter(store, FakeClock(), watch=watch)
+
+    await asyncio.gather(*(instance.admit("t", admit(f"s{n}")) for n in range(3)))
+    store.land()
+
+    assert watch.entries == [("t", 1), ("t", 2), ("t", 3)]
+    assert await balance(store) == 3
+    assert (watch.told["conflicted"], watch.told["gave up"]) == (conflicts, 0)
+    assert watch.told["retried"] == (0 if fault is None else 1)
+
+
+async def test_a_commit_that_was_made_after_its_caller_was_refused_is_told_too() -> None:
+    store, clock, watch = MemoryLedgerStore(), FakeClock(), Watch()
+    instance = meter(store, clock, watch=watch)
+    gone = {"commit": Fault.LOST_ANSWER}  # the answer is lost, and then the storage
+    store.fault = lambda operation: gone.get(operation, Fault.UNAVAILABLE if store.version else None)
+    with pytest.raises(LedgerUnavailable):
+        await instance.admit("t", admit())
+    assert (watch.entries, watch.told["gave up"]) == ([], 1)
+
+    store.fault = lambda _: None
+    await instance.admit("t", admit("s2"))
+
+    assert watch.entries[:2] == [("t", 1), ("t", 2)]
+    await instance.aclose()
+    rows = sorted(key for tenant, key in store.rows if key.startswith("entry:"))
+    assert len(watch.entries) == len(rows)
+
+
+async def test_refusals_and_covered_calls_tell_no_transaction() -> None:
+    store, watch = MemoryLedgerStore(), Watch()
+    instance = meter(store, FakeClock(), watch=watch)
+
+    await instance.admit("t", admit(month=1))
+    await instance.admit("t", admit(month=1))
+    await instance.admit("t", admit("s2", month=1))
+
+    assert watch.entries == [("t", 1)]
+    assert not watch.told

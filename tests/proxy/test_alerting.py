@@ -5,7 +5,7 @@ import logging
 import random
 import sys
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
@@ -41,9 +41,10 @@ from proxy.tenants import Tenant
 from proxy.webhook_sender import WebhookSender
 from proxy.webhooks import webhook_secret
 from tests.running import ROOT
-from tests.support.building import KEYS, MORNING, FakeClock, admit, granularity, meter
+from tests.support.building import KEYS, MORNING, FakeClock, admit, granularity, meter, telemetry
 from tests.support.delivering import Tenants, tenant
 from tests.support.own_table import OwnTables
+from tests.support.telemetry import Heard
 from tests.support.webhook_receiver import WebhookReceiver, receiving
 
 NOWHERE = (
@@ -142,6 +143,7 @@ class World:
     tables: OwnTables
     receiver: WebhookReceiver
     clock: FakeClock
+    heard: Heard = field(default_factory=Heard)
 
     @property
     def service(self) -> TableServiceClient:
@@ -170,6 +172,7 @@ class World:
             operator_url=operator_url,
             granularity=granularity(),
             clock=self.clock,
+            telemetry=self.heard.telemetry,
             **{**usual, **parts},
         )
         try:
@@ -199,6 +202,7 @@ async def test_every_crossing_is_heard_and_proven_by_its_receivers_own_secret(wo
     )
 
     assert count == DeliveryCount(delivered=4, failed=0, waiting=0)
+    assert world.heard.values("tollgate.alerts.deliveries") == [({"tollgate.outcome": "delivered"}, 4)]
     for path, owner in (("/acme", "acme"), ("/operator", None)):
         secret = webhook_secret(KEYS, owner)
         events = [message.proven_by(secret) for message in world.receiver.heard if message.path == path]
@@ -308,6 +312,8 @@ async def test_a_receiver_that_stays_away_for_a_week_is_given_up_and_the_reason_
 
     [alert] = await world.alerts("acme")
     assert (alert.is_pending, alert.delivered_at, alert.attempts) == (False, None, 3)
+    told = world.heard.values("tollgate.alerts.deliveries")
+    assert told == [({"tollgate.outcome": "failed"}, 2), ({"tollgate.outcome": "given_up"}, 1)]
     assert alert.problem == "tenant: cannot be reached"
 
 
@@ -457,6 +463,7 @@ async def test_storage_that_cannot_be_reached_is_logged_and_left_for_the_next_ru
             operator_url=None,
             granularity=granularity(),
             clock=clock,
+            telemetry=telemetry(),
         )
         with caplog.at_level(logging.WARNING):
             assert await delivery.run() == DeliveryCount()

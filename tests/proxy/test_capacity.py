@@ -21,8 +21,9 @@ from proxy.pool import Answered, NotSent, PoolOutcome
 from proxy.pool_sessions import PoolSessions
 from proxy.pools import Pool, PoolKind
 from proxy.storage import open_tables
-from tests.support.building import MORNING, FakeClock
+from tests.support.building import MORNING, FakeClock, telemetry
 from tests.support.own_table import OwnTables
+from tests.support.telemetry import Heard
 
 NOWHERE = (
     "DefaultEndpointsProtocol=http;AccountName=nobody;AccountKey=bm9ib2R5;"
@@ -122,10 +123,18 @@ def name() -> str:
 
 
 def watch(
-    store: TableAlertStore, pools: ScriptedPools, *watched: Pool, clock: FakeClock | None = None
+    store: TableAlertStore,
+    pools: ScriptedPools,
+    *watched: Pool,
+    clock: FakeClock | None = None,
+    heard: Heard | None = None,
 ) -> CapacityWatch:
     return CapacityWatch(
-        alerts=store, pool_sessions=PoolSessions(pool=pools, endpoints=[]), pools=watched, clock=clock or FakeClock()
+        alerts=store,
+        pool_sessions=PoolSessions(pool=pools, endpoints=[]),
+        pools=watched,
+        clock=clock or FakeClock(),
+        telemetry=telemetry() if heard is None else heard.telemetry,
     )
 
 
@@ -223,3 +232,13 @@ async def test_storage_that_cannot_be_reached_is_logged(caplog: pytest.LogCaptur
             assert await watch(TableAlertStore(service), ScriptedPools({"a": 5}), pool("p")).run() == 0
 
     assert "The pool 'p' was not watched: storage" in caplog.text
+
+
+@pytest.mark.azurite
+async def test_what_a_pool_holds_is_told_beside_what_it_can_hold(store: TableAlertStore, name: str) -> None:
+    heard = Heard()
+
+    await watch(store, ScriptedPools({"a": 3}), pool(name, "a", max_sessions=600), heard=heard).run()
+
+    assert heard.values("tollgate.pool.sessions") == [({"tollgate.pool": name}, 3)]
+    assert heard.values("tollgate.pool.sessions.limit") == [({"tollgate.pool": name}, 600)]

@@ -11,6 +11,7 @@ from proxy.calls import PoolCall
 from proxy.errors import ERRORS, ErrorCode, GatewayError
 from proxy.messages import GatewayRequest
 from proxy.pool import Answered, NoAnswer, NotSent, PoolOutcome, Refused
+from proxy.telemetry import CallRecord
 from proxy.tenants import Principal, Scope, Tenant
 from tests.support.building import granularity
 from tests.support.gates import ENDPOINT, EXECUTED, Gate, answered, error_of
@@ -130,7 +131,7 @@ async def test_a_call_for_a_principal_needs_no_key_and_is_no_call_of_the_tenants
     await gate.call()
     gate.pool.outcome = Answered(answered(204, b"", headers=()))
 
-    response = await gate.gateway.carry(_principal(gate, Scope.EXECUTE), _deletion())
+    response = await gate.gateway.carry(_principal(gate, Scope.EXECUTE), _deletion(), CallRecord())
 
     assert (response.status, response.headers["Tollgate-Reversed-Minutes"]) == (204, "5")
     assert (await gate.call()).status == 429
@@ -145,7 +146,7 @@ async def test_a_principal_is_held_to_its_scopes(suspended: bool, scope: Scope, 
     gate = Gate(suspended=suspended)
 
     with pytest.raises(GatewayError) as refusal:
-        await gate.gateway.carry(_principal(gate, scope), _deletion())
+        await gate.gateway.carry(_principal(gate, scope), _deletion(), CallRecord())
 
     assert refusal.value.code is code
     assert gate.pool.calls == []

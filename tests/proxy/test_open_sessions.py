@@ -19,7 +19,7 @@ from proxy.pool_sessions import PoolSessions
 from proxy.pools import Pool, PoolKind
 from proxy.session_lists import SessionLists
 from proxy.tenants import Tenant
-from tests.support.building import MORNING, granularity, meter
+from tests.support.building import MORNING, granularity, meter, telemetry
 from tests.support.gates import CONTAINER_ENDPOINT, ENDPOINT, POOLS, SECRET, SHELL_ENDPOINT, Gate, answered, error_of
 from tests.support.memory_store import Fault
 
@@ -52,6 +52,7 @@ def second_instance(gate: Gate, of: Granularity) -> Gateway:
         granularity=of,
         clock=gate.clock,
         body_bytes_max=1_000,
+        telemetry=telemetry(),
     )
 
 

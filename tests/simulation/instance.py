@@ -14,6 +14,7 @@ from proxy.pool import SessionPoolClient
 from proxy.pool_sessions import PoolSessions
 from proxy.pools import Pool, PoolKind
 from proxy.session_lists import SessionLists
+from proxy.telemetry import Telemetry
 from proxy.tenants import DEFAULT_POOL
 from proxy.tokens import NoTokens
 from tests.simulation.network import SimulatedTableClient
@@ -68,6 +69,7 @@ class Instance:
             granularity=granularity,
             clock=clock,
             body_bytes_max=1_000,
+            telemetry=Telemetry(granularity=granularity),
         )
 
     async def answer(self, request: GatewayRequest) -> GatewayResponse:

@@ -15,6 +15,8 @@ from metering.rates import Rates
 from metering.requests import Admit, Quota
 from metering.rows import StatementTerms
 from metering.store import LedgerStore
+from metering.watch import LedgerWatch
+from proxy.telemetry import Telemetry
 
 MORNING = datetime(2026, 11, 23, 9, tzinfo=UTC)
 KEYS = LedgerKeys("k1", {"k1": b"the tests' newer key of the ledger", "k0": b"the tests' older key of the ledger"})
@@ -23,6 +25,11 @@ KEYS = LedgerKeys("k1", {"k1": b"the tests' newer key of the ledger", "k0": b"th
 def granularity(increment_seconds: int = 300, tail_seconds: int = 300) -> Granularity:
     """Make a granularity; five minutes each by default."""
     return Granularity(increment_seconds=increment_seconds, tail_seconds=tail_seconds)
+
+
+def telemetry(of: Granularity | None = None) -> Telemetry:
+    """Build telemetry that goes nowhere."""
+    return Telemetry(granularity=of or granularity())
 
 
 def terms(instance: str = "i1", *, of: Granularity | None = None) -> Terms:
@@ -94,6 +101,7 @@ def meter(
     *,
     of: Granularity | None = None,
     sleeps_move_clock: bool = True,
+    watch: LedgerWatch | None = None,
 ) -> Meter:
     """Make a meter whose chance is fixed.
 
@@ -105,4 +113,5 @@ def meter(
         clock=clock,
         sleep=Sleeps(clock, moving=sleeps_move_clock),
         chance=random.Random(instance),
+        watch=watch,
     )

@@ -20,7 +20,7 @@ from proxy.pool import open_transport
 from proxy.storage import open_tables
 from proxy.tenants import Tenant
 from proxy.webhook_sender import WebhookSender
-from tests.support.building import KEYS, FakeClock, granularity
+from tests.support.building import KEYS, FakeClock, granularity, telemetry
 from tests.support.own_table import OwnTables
 
 
@@ -55,6 +55,7 @@ async def deliver(service: TableServiceClient, tenants: tuple[Tenant, ...], cloc
         operator_url=None,
         granularity=granularity(),
         clock=clock,
+        telemetry=telemetry(),
     )
     await delivery.run()
     await transport.aclose()

@@ -18,8 +18,10 @@ from proxy.pool import Answered, PoolOutcome
 from proxy.pool_sessions import PoolSessions
 from proxy.pools import Pool, PoolKind
 from proxy.session_lists import SessionLists
+from proxy.telemetry import Telemetry
 from proxy.tenants import DEFAULT_POOL, TENANT_SCOPES, Principal, Scope, Tenant
-from tests.support.building import FakeClock, granularity, meter
+from proxy.watched_pool import WatchedPool
+from tests.support.building import FakeClock, granularity, meter, telemetry
 from tests.support.memory_store import MemoryLedgerStore
 
 SECRET = b"n" * 32
@@ -76,18 +78,25 @@ class KeyRing:
 class Gate:
     """One gateway, a store, pools, and two tenants that were given all of them but `others`."""
 
-    def __init__(self, *, of: Granularity | None = None, body_bytes_max: int = 1_000, **limits: Any) -> None:
+    def __init__(
+        self,
+        *,
+        of: Granularity | None = None,
+        body_bytes_max: int = 1_000,
+        watch: Telemetry | None = None,
+        **limits: Any,
+    ) -> None:
         self.clock = FakeClock()
         self.store = MemoryLedgerStore()
         self.pool = ScriptedPool()
         self.keys = KeyRing({})
         self.limit(**limits)
         of = of or granularity()
-        self.meter = meter(self.store, self.clock, of=of)
+        self.meter = meter(self.store, self.clock, of=of, watch=watch)
         self.gateway = Gateway(
             authenticator=self.keys,
             meter=self.meter,
-            pool=self.pool,
+            pool=self.pool if watch is None else WatchedPool(self.pool, watch),
             pools=POOLS,
             sessions=SessionLists(
                 ledger=self.store,
@@ -98,6 +107,7 @@ class Gate:
             granularity=of,
             clock=self.clock,
             body_bytes_max=body_bytes_max,
+            telemetry=telemetry(of) if watch is None else watch,
         )
 
     def limit(self, minutes: float | None = None, **limits: Any) -> None:
