@@ -84,8 +84,12 @@ def running_hosts(
     count: int,
     increment_seconds: int = 300,
     settings: Mapping[str, str] = MappingProxyType({}),
+    platform: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[Hosts]:
-    """Start so many hosts side by side, numbered from 0; `settings` are further ones, without their prefix."""
+    """Start so many hosts side by side, numbered from 0.
+
+    `settings` are further ones, without their prefix; `platform` is environment that is not Tollgate's own.
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, OPEN_FILES)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))  # the hosts inherit it
@@ -99,6 +103,7 @@ def running_hosts(
         "TOLLGATE_NAMESPACE_SECRET": NAMESPACE_SECRET,
         "TOLLGATE_LEDGER_SECRET": LEDGER_SECRET,
         **{f"TOLLGATE_{name}": value for name, value in settings.items()},
+        **platform,
     }
     create = ["keys", "create", "--operator", "--label", "tests", "--direct", "--json"]
     made = subprocess.run(
