@@ -1,6 +1,6 @@
 """What Tollgate costs: `python -m benchmarks`.
 
-One call takes five ways to an answer, in interleaved rounds, so that what a noisy machine does to one way it does to
+One call takes six ways to an answer, in interleaved rounds, so that what a noisy machine does to one way it does to
 all; the storage operations of calls are counted on the wire; bursts of one tenant's new sessions are charged, beside
 the naive way of doing so. A month's report is made over many tenants, and statements are drawn up of tenants with few
 entries and with a million. `docs/benchmarks.md` says how to read the figures.
@@ -12,6 +12,7 @@ entries and with a million. `docs/benchmarks.md` says how to read the figures.
     upstream.py     a process: the trivial pool at the end of every way
     load.py         a process: calls over HTTP, in a closed loop
     in_process.py   a process: the gateway without a host, or its HTTP client alone, in a closed loop
+    telemetry.py    the SDK of one of these gateways: all that Azure has but the network
     workers.py      how the last two are told what to measure, and the loop they share
     contention.py   bursts of charges for one tenant, by the meter and by one transaction each
     tap.py          passes the storage's traffic on and notes each operation

@@ -106,6 +106,8 @@ async def _count_single_calls(deployment: Deployment) -> tuple[Tally, Tally, Tal
 
     await _call_once(deployment, Way.END_TO_END, _warm_session(Way.END_TO_END))
     await _call_once(deployment, Way.IN_PROCESS, _warm_session(Way.IN_PROCESS))
+    for _ in ("first call", "extension"):
+        await _call_once(deployment, Way.WITH_TELEMETRY, _warm_session(Way.WITH_TELEMETRY))
     return cold_instance, tallies[0], tallies[1]
 
 
@@ -136,7 +138,12 @@ async def _call_once(deployment: Deployment, way: Way, session: str) -> None:
 
 
 async def _order(deployment: Deployment, way: Way, session: str, connections: int, seconds: float) -> Sample:
-    worker = deployment.gateway if way in {Way.CLIENT_ALONE, Way.IN_PROCESS} else deployment.load
+    workers = {
+        Way.CLIENT_ALONE: deployment.gateway,
+        Way.IN_PROCESS: deployment.gateway,
+        Way.WITH_TELEMETRY: deployment.telling_gateway,
+    }
+    worker = workers.get(way, deployment.load)
     order = Order(
         url=deployment.urls.get(way, ""),
         key=deployment.key,
@@ -153,7 +160,7 @@ def _warm_session(way: Way) -> str:
 
 
 def _metered(ways: Round) -> Sequence[Sample]:
-    return [ways[Way.IN_PROCESS], ways[Way.END_TO_END]]
+    return [ways[Way.IN_PROCESS], ways[Way.WITH_TELEMETRY], ways[Way.END_TO_END]]
 
 
 def _own_operations(tap: StorageTap, mark: int) -> int:

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from benchmarks import wire
 from benchmarks.figures import Way
 from benchmarks.tap import StorageTap
+from benchmarks.telemetry import TELEMETRY
 from benchmarks.workers import Worker
 from infra.local.accounts import call, first_operator_key
 from infra.local.claims import free_port
@@ -59,14 +60,16 @@ class Deployment:
         pids: the process behind each way.
         load: the worker that calls over HTTP.
         gateway: the worker that is the gateway in process, or its HTTP client alone.
+        telling_gateway: the same, with an OpenTelemetry SDK in the process.
         storage: the connection string, past the taps.
         host_tap: sees what Tollgate's host asks of the storage.
-        gateway_tap: the same for the gateway in process.
+        gateway_tap: the same for the two gateways in process.
         key: of a tenant with a monthly quota.
     """
 
     load: Worker
     gateway: Worker
+    telling_gateway: Worker
     storage: str
     host_tap: StorageTap
     gateway_tap: StorageTap
@@ -121,6 +124,10 @@ class Deployment:
         self.load = await self._worker("benchmarks.load", plain)
         gateway_environment = self._environment(state, self.gateway_tap, straight, plain)
         self.gateway = await self._worker("benchmarks.in_process", gateway_environment)
+        self.telling_gateway = await self._worker(
+            "benchmarks.in_process", {**gateway_environment, TELEMETRY: "true"}, log="telling_gateway"
+        )
+        self.pids[Way.WITH_TELEMETRY] = self.telling_gateway.process.pid
         self.urls[Way.CLIENT_ALONE] = straight
         self.pids[Way.CLIENT_ALONE] = self.pids[Way.IN_PROCESS] = self.gateway.process.pid
         await self._ready(storage, None)
@@ -149,8 +156,8 @@ class Deployment:
         self._running.push_async_callback(child.stop, STOP_SECONDS)
         return child
 
-    async def _worker(self, module: str, environment: Mapping[str, str]) -> Worker:
-        worker = await Worker.start(module, environment, self._folder / f"{module}.log")
+    async def _worker(self, module: str, environment: Mapping[str, str], *, log: str | None = None) -> Worker:
+        worker = await Worker.start(module, environment, self._folder / f"{log or module}.log")
         self._running.push_async_callback(worker.stop)
         return worker
 

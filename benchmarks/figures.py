@@ -18,6 +18,7 @@ class Way(StrEnum):
     STRAIGHT = "straight"
     CLIENT_ALONE = "client_alone"
     IN_PROCESS = "in_process"
+    WITH_TELEMETRY = "with_telemetry"
     HOST_ALONE = "host_alone"
     END_TO_END = "end_to_end"
 

@@ -4,10 +4,12 @@ An order with an address is for the gateway's HTTP client alone: what it takes i
 """
 
 import asyncio
+import os
 import uuid
 
 from benchmarks import wire
 from benchmarks.figures import Sample
+from benchmarks.telemetry import TELEMETRY, start_telemetry
 from benchmarks.workers import CallFailed, Order, closed_loop, follow_orders
 from proxy import headers
 from proxy.answering import answer
@@ -67,6 +69,8 @@ def _pool_call(order: Order) -> PoolCall:
 async def main() -> None:
     """Build the gateway from the environment and follow orders."""
     settings = read_settings(Settings)
+    if os.environ.get(TELEMETRY):
+        start_telemetry()
     parts = build(settings)
     client = SessionPoolClient(
         tokens=NoTokens(),

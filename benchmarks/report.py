@@ -28,6 +28,7 @@ _NAMES = {
     Way.STRAIGHT: "straight to the upstream",
     Way.CLIENT_ALONE: "its HTTP client alone",
     Way.IN_PROCESS: "gateway in process",
+    Way.WITH_TELEMETRY: "the same, with telemetry",
     Way.HOST_ALONE: "host alone (echo)",
     Way.END_TO_END: "Tollgate, end to end",
 }
@@ -191,14 +192,16 @@ def _ways_table(connections: int, ways: dict[Way, WayFigures]) -> Table:
 
 def _borders(connections: int, ways: dict[Way, WayFigures]) -> str:
     """Say what the table means at the two borders: Tollgate's own code, and Tollgate in its host."""
-    client, inside, host, whole = (
-        ways[way] for way in (Way.CLIENT_ALONE, Way.IN_PROCESS, Way.HOST_ALONE, Way.END_TO_END)
+    client, inside, told, host, whole = (
+        ways[way] for way in (Way.CLIENT_ALONE, Way.IN_PROCESS, Way.WITH_TELEMETRY, Way.HOST_ALONE, Way.END_TO_END)
     )
     of_client = inside.calls_per_second / client.calls_per_second
     of_host = whole.calls_per_second / host.calls_per_second
+    of_inside = told.calls_per_second / inside.calls_per_second
     text = (
         f"The gateway in process has {of_client:.2f} of its HTTP client's rate, "
-        f"Tollgate end to end {of_host:.2f} of its host's.\n"
+        f"Tollgate end to end {of_host:.2f} of its host's. "
+        f"With telemetry, the gateway in process has {of_inside:.2f} of its rate.\n"
     )
     if connections == 1:
         own_ms = inside.added_p50_ms - client.added_p50_ms

@@ -10,12 +10,13 @@ docs/telemetry.md lists the names.
 
 import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
+from types import TracebackType
 
-from opentelemetry import metrics, trace
+from opentelemetry import context, metrics, trace
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from metering.entries import Kind
@@ -42,19 +43,24 @@ class CallRecord:
     charged_minutes: Decimal | None = None
 
 
-@dataclass(slots=True)
-class PoolRecord:
-    """What becomes known of a call to the pool.
+class _Counter:
+    """Counts by the values of its labels. The SDK reads the sums when it exports, so a call pays for an addition."""
 
-    Attributes:
-        trace_headers: what the pool is to be sent, so that it carries the trace on; empty if there is none.
-        outcome: `answered`, `refused`, `not_sent` or `no_answer`.
-        status: of the pool's answer, if there is one.
-    """
+    def __init__(self, meter: metrics.Meter, name: str, unit: str, description: str, *labels: str) -> None:
+        self._labels = labels
+        self._sums: dict[tuple[str | int, ...], float] = {}
+        meter.create_observable_counter(f"tollgate.{name}", [self._observe], unit=unit, description=description)
 
-    trace_headers: Mapping[str, str] = field(default_factory=dict)
-    outcome: str = "cancelled"
-    status: int | None = None
+    def add(self, amount: float, *values: str | int) -> None:
+        """Add to the sum of these labels' values, given in their order."""
+        self._sums[values] = self._sums.get(values, 0) + amount
+
+    def _observe(self, _: metrics.CallbackOptions) -> list[metrics.Observation]:
+        """Tell the sums; in the SDK's thread, which sees the dictionary as it is between two additions."""
+        return [
+            metrics.Observation(total, dict(zip(self._labels, values, strict=True)))
+            for values, total in list(self._sums.items())
+        ]
 
 
 class Telemetry:
@@ -76,87 +82,87 @@ class Telemetry:
         self._tracer = trace.get_tracer(SCOPE, tracer_provider=tracers)
         meter = metrics.get_meter(SCOPE, meter_provider=meters)
 
-        def counter(name: str, unit: str, description: str) -> metrics.Counter:
-            return meter.create_counter(f"tollgate.{name}", unit=unit, description=description)
+        def counter(name: str, unit: str, description: str, *labels: str) -> _Counter:
+            return _Counter(meter, name, unit, description, *labels)
 
         def seconds(name: str, description: str) -> metrics.Histogram:
             return meter.create_histogram(
                 f"tollgate.{name}", unit="s", description=description, explicit_bucket_boundaries_advisory=SECONDS
             )
 
-        self._calls = counter("calls", "{call}", "Calls of tenants")
-        self._refusals = counter("refusals", "{call}", "Calls that Tollgate answered with an error of its own")
-        self._charged = counter("minutes.charged", "min", "Session minutes charged")
-        self._reversed = counter("minutes.reversed", "min", "Session minutes taken back")
+        minutes = ("tollgate.tenant", "tollgate.pool")
+        self._calls = counter(
+            "calls", "{call}", "Calls of tenants", "tollgate.tenant", "tollgate.operation", "http.response.status_code"
+        )
+        self._refusals = counter(
+            "refusals", "{call}", "Calls answered with an error of Tollgate's own", "tollgate.tenant", "error.type"
+        )
+        self._charged = counter("minutes.charged", "min", "Session minutes charged", *minutes)
+        self._reversed = counter("minutes.reversed", "min", "Session minutes taken back", *minutes)
         self._commits = counter("ledger.commits", "{transaction}", "Transactions that hold")
         self._conflicts = counter("ledger.conflicts", "{transaction}", "Attempts that another instance was ahead of")
         self._retries = counter("ledger.retries", "{transaction}", "Further attempts, whatever the reason")
         self._failures = counter("ledger.failures", "{transaction}", "Commits that were given up")
+        self._deliveries = counter("alerts.deliveries", "{alert}", "Attempts to deliver an alert", "tollgate.outcome")
         self._ledger_seconds = seconds("ledger.duration", "From an admission's request to the ledger's answer")
         self._pool_seconds = seconds("pool.duration", "From a call to the pool to its outcome")
         self._held = meter.create_gauge("tollgate.pool.sessions", unit="{session}", description="Sessions held")
         self._limit = meter.create_gauge(
             "tollgate.pool.sessions.limit", unit="{session}", description="Sessions at most"
         )
-        self._deliveries = counter("alerts.deliveries", "{alert}", "Attempts to deliver an alert")
 
-    @contextmanager
-    def call(self, request_id: str) -> Iterator[CallRecord]:
+    def call(self, request_id: str) -> "_WatchedCall":
         """Stand around a tenant's call, and count it by what its record holds in the end."""
-        record = CallRecord()
-        with self._span("tollgate.call", {"tollgate.request_id": request_id}) as span:
-            try:
-                yield record
-            except GatewayError as refusal:
-                record.status = ERRORS[refusal.code].status
-                self._refused(span, record.tenant_id, refusal.code)
-                raise
-            except Exception:
-                record.status = ERRORS[ErrorCode.INTERNAL_ERROR].status
-                self._refused(span, record.tenant_id, ErrorCode.INTERNAL_ERROR)
-                raise
-            finally:
-                labels: dict[str, str | int] = {
-                    "tollgate.tenant": record.tenant_id,
-                    "tollgate.operation": record.operation,
-                    "http.response.status_code": record.status,
-                }
-                self._calls.add(1, labels)
-                if span.is_recording():
-                    span.set_attributes(labels)
-                    span.set_attribute("tollgate.pool", record.pool)
-                    if record.charged_minutes is not None:
-                        span.set_attribute("tollgate.charged_minutes", float(record.charged_minutes))
+        return _WatchedCall(
+            self, self._tracer.start_span("tollgate.call", attributes={"tollgate.request_id": request_id})
+        )
 
-    @contextmanager
-    def pool_call(self, pool: str, operation: str) -> Iterator[PoolRecord]:
-        """Stand around a call to the pool; its record says what to send along, and is told what came of it."""
-        record, began = PoolRecord(), time.perf_counter()
-        with self._span("tollgate.pool", {}, kind=trace.SpanKind.CLIENT) as span:
-            headers: dict[str, str] = {}
-            _TRACE_CONTEXT.inject(headers)
-            record.trace_headers = headers
-            try:
-                yield record
-            finally:
-                labels = {
-                    "tollgate.pool": pool,
-                    "tollgate.operation": operation,
-                    "tollgate.outcome": record.outcome,
-                }
-                self._pool_seconds.record(time.perf_counter() - began, labels)
-                if span.is_recording():
-                    span.set_attributes(labels)
-                    if record.status is not None:
-                        span.set_attribute("http.response.status_code", record.status)
-                    if record.outcome != "answered":
-                        span.set_status(trace.StatusCode.ERROR)
+    def ended(self, span: trace.Span, record: CallRecord, refusal: ErrorCode | None) -> None:
+        """Count a call that has ended, and end its span."""
+        status = record.status if refusal is None else ERRORS[refusal].status
+        self._calls.add(1, record.tenant_id, record.operation, status)
+        if refusal is not None:
+            self._refusals.add(1, record.tenant_id, refusal.value)
+        if span.is_recording():
+            span.set_attribute("tollgate.tenant", record.tenant_id)
+            span.set_attribute("tollgate.pool", record.pool)
+            span.set_attribute("tollgate.operation", record.operation)
+            span.set_attribute("http.response.status_code", status)
+            if record.charged_minutes is not None:
+                span.set_attribute("tollgate.charged_minutes", float(record.charged_minutes))
+            if refusal is not None:
+                span.set_attribute("error.type", refusal.value)
+                if ERRORS[refusal].status >= 500:
+                    span.set_status(trace.StatusCode.ERROR)
+        span.end()
+
+    def pool_span(self) -> trace.Span | None:
+        """Begin the span of a call to the pool; None if the trace that it would be part of is not kept."""
+        if not trace.get_current_span().is_recording():
+            return None
+        return self._tracer.start_span("tollgate.pool", kind=trace.SpanKind.CLIENT)
+
+    def pool_answered(
+        self, span: trace.Span | None, *, pool: str, operation: str, outcome: str, status: int | None, seconds: float
+    ) -> None:
+        """Time a call to the pool, and end its span. `outcome`: `answered`, `refused`, `not_sent` or `no_answer`."""
+        labels = {"tollgate.pool": pool, "tollgate.operation": operation, "tollgate.outcome": outcome}
+        self._pool_seconds.record(seconds, labels)
+        if span is not None:
+            span.set_attributes(labels)
+            if status is not None:
+                span.set_attribute("http.response.status_code", status)
+            if outcome != "answered":
+                span.set_status(trace.StatusCode.ERROR)
+            span.end()
 
     @contextmanager
     def asking(self) -> Iterator[None]:
         """See `LedgerWatch.asking`."""
         began = time.perf_counter()
-        with self._span("tollgate.admit", {}) as span:
+        with self._tracer.start_as_current_span(
+            "tollgate.admit", record_exception=False, set_status_on_exception=False
+        ) as span:
             try:
                 yield
             except Exception as error:
@@ -171,11 +177,10 @@ class Telemetry:
         self._commits.add(1)
         for entry in decision.entries:
             minutes = float(self._granularity.minutes(entry.increments))
-            labels = {"tollgate.tenant": tenant_id, "tollgate.pool": _pool_of(entry.operation)}
             if entry.kind is Kind.CHARGE:
-                self._charged.add(minutes, labels)
+                self._charged.add(minutes, tenant_id, _pool_of(entry.operation))
             elif entry.kind is Kind.REVERSAL:
-                self._reversed.add(minutes, labels)
+                self._reversed.add(minutes, tenant_id, _pool_of(entry.operation))
         if decision.entries:
             head = decision.entries[-1]
             _ledger_log.info(
@@ -201,22 +206,41 @@ class Telemetry:
 
     def delivery(self, outcome: str) -> None:
         """Tell what came of an attempt to deliver an alert: `delivered`, `failed` or `given_up`."""
-        self._deliveries.add(1, {"tollgate.outcome": outcome})
+        self._deliveries.add(1, outcome)
 
-    def _refused(self, span: trace.Span, tenant_id: str, code: ErrorCode) -> None:
-        self._refusals.add(1, {"tollgate.tenant": tenant_id, "error.type": code.value})
-        span.set_attribute("error.type", code.value)
-        if ERRORS[code].status >= 500:
-            span.set_status(trace.StatusCode.ERROR)
 
-    @contextmanager
-    def _span(
-        self, name: str, attributes: Mapping[str, str], *, kind: trace.SpanKind = trace.SpanKind.INTERNAL
-    ) -> Iterator[trace.Span]:
-        with self._tracer.start_as_current_span(
-            name, kind=kind, attributes=attributes, record_exception=False, set_status_on_exception=False
-        ) as span:
-            yield span
+class _WatchedCall:
+    """A tenant's call under way, in whose context the spans below it find its own.
+
+    A class, since a generator's context manager would cost the warm call more than what it does.
+    """
+
+    __slots__ = ("_record", "_span", "_telemetry", "_token")
+
+    def __init__(self, telemetry: Telemetry, span: trace.Span) -> None:
+        self._telemetry = telemetry
+        self._span = span
+        self._record = CallRecord()
+
+    def __enter__(self) -> CallRecord:
+        self._token = context.attach(trace.set_span_in_context(self._span))
+        return self._record
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        context.detach(self._token)
+        refusal = None
+        if isinstance(error, GatewayError):
+            refusal = error.code
+        elif isinstance(error, Exception):
+            refusal = ErrorCode.INTERNAL_ERROR
+        self._telemetry.ended(self._span, self._record, refusal)
+
+
+def trace_headers(span: trace.Span) -> dict[str, str]:
+    """Write the headers that make what is called a part of the span's trace."""
+    headers: dict[str, str] = {}
+    _TRACE_CONTEXT.inject(headers, trace.set_span_in_context(span))
+    return headers
 
 
 def _pool_of(operation: str | None) -> str:

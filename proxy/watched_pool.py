@@ -1,12 +1,14 @@
 """A session pool whose calls are timed, and carry the trace on."""
 
+import time
 from dataclasses import replace
 
 from proxy.calls import PoolCall
 from proxy.pool import Answered, NoAnswer, NotSent, PoolOutcome, Refused, SessionPool
-from proxy.telemetry import PoolRecord, Telemetry
+from proxy.telemetry import Telemetry, trace_headers
 
 _TRACE_HEADERS = ("traceparent", "tracestate")
+_OUTCOMES = {Answered: "answered", Refused: "refused", NotSent: "not_sent", NoAnswer: "no_answer"}
 
 
 class WatchedPool:
@@ -18,22 +20,20 @@ class WatchedPool:
 
     async def send(self, call: PoolCall) -> PoolOutcome:
         """See `SessionPool.send`."""
-        with self._telemetry.pool_call(call.pool, call.operation) as record:
-            if record.trace_headers:  # otherwise the caller's own trace, if it has one, goes on as it came
-                kept = {name: value for name, value in call.headers.items() if name not in _TRACE_HEADERS}
-                call = replace(call, headers={**kept, **record.trace_headers})
+        began, span = time.perf_counter(), self._telemetry.pool_span()
+        if span is not None:  # otherwise the caller's own trace, if it has one, goes on as it came
+            kept = {name: value for name, value in call.headers.items() if name not in _TRACE_HEADERS}
+            call = replace(call, headers={**kept, **trace_headers(span)})
+        outcome: PoolOutcome | None = None
+        try:
             outcome = await self._pool.send(call)
-            _note(record, outcome)
             return outcome
-
-
-def _note(record: PoolRecord, outcome: PoolOutcome) -> None:
-    match outcome:
-        case Answered(answer):
-            record.outcome, record.status = "answered", answer.status
-        case Refused(answer):
-            record.outcome, record.status = "refused", answer.status
-        case NotSent():
-            record.outcome = "not_sent"
-        case NoAnswer():
-            record.outcome = "no_answer"
+        finally:
+            self._telemetry.pool_answered(
+                span,
+                pool=call.pool,
+                operation=call.operation,
+                outcome="cancelled" if outcome is None else _OUTCOMES[type(outcome)],
+                status=outcome.answer.status if isinstance(outcome, Answered | Refused) else None,
+                seconds=time.perf_counter() - began,
+            )

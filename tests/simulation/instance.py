@@ -14,13 +14,13 @@ from proxy.pool import SessionPoolClient
 from proxy.pool_sessions import PoolSessions
 from proxy.pools import Pool, PoolKind
 from proxy.session_lists import SessionLists
-from proxy.telemetry import Telemetry
 from proxy.tenants import DEFAULT_POOL
 from proxy.tokens import NoTokens
 from tests.simulation.network import SimulatedTableClient
 from tests.simulation.parts import Parts
 from tests.simulation.plan import Plan
 from tests.simulation.pool import SimulatedPoolTransport
+from tests.support.building import telemetry
 from tests.support.gates import KeyRing
 
 _KEYS = LedgerKeys("k1", {"k1": b"1" * 32})
@@ -69,7 +69,7 @@ class Instance:
             granularity=granularity,
             clock=clock,
             body_bytes_max=1_000,
-            telemetry=Telemetry(granularity=granularity),
+            telemetry=telemetry(granularity),
         )
 
     async def answer(self, request: GatewayRequest) -> GatewayResponse:

@@ -7,6 +7,9 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from opentelemetry.metrics import NoOpMeterProvider
+from opentelemetry.trace import NoOpTracerProvider
+
 from metering.entries import LedgerKeys
 from metering.increments import Granularity
 from metering.ledger import Terms
@@ -28,8 +31,8 @@ def granularity(increment_seconds: int = 300, tail_seconds: int = 300) -> Granul
 
 
 def telemetry(of: Granularity | None = None) -> Telemetry:
-    """Build telemetry that goes nowhere."""
-    return Telemetry(granularity=of or granularity())
+    """Build telemetry that goes nowhere, and that the process does not keep for an SDK to come."""
+    return Telemetry(granularity=of or granularity(), tracers=NoOpTracerProvider(), meters=NoOpMeterProvider())
 
 
 def terms(instance: str = "i1", *, of: Granularity | None = None) -> Terms:
