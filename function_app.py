@@ -132,9 +132,11 @@ async def housekeeping(timer: func.TimerRequest) -> None:  # noqa: ARG001 -- bou
 @app.function_name("alerts")
 @app.timer_trigger(arg_name="timer", schedule="30 * * * * *")
 async def alerts(timer: func.TimerRequest) -> None:  # noqa: ARG001 -- bound by its name
-    """See how full the pools are, and deliver the alerts that are due: every minute."""
-    await surfaces().capacity.run()
-    await surfaces().alert_delivery.run()
+    """See how full the pools are, and deliver the alerts that are due: every minute, the second whatever the first."""
+    try:
+        await surfaces().capacity.run()
+    finally:
+        await surfaces().alert_delivery.run()
 
 
 @app.function_name("zz_session_pool")

@@ -9,7 +9,7 @@ Read in this order:
 5. `ledger`       the pure decision: (rows, requests, now) -> (new rows, entries, answers)
 6. `store`        what a ledger store promises;  `table_store` keeps it in Table Storage (`row_keys`, `table_rows`),
    beside the alerts (`alert_store`, `table_alerts`, `alert_rows`)
-7. `meter`        admit, reverse, end (`admissions`): coverage in memory, group commit, retries
+7. `meter`        admit, reverse, end (`admissions`): coverage in memory, group commit, retries;  `watch`: who is told
 8. `rates`        what a session hour costs, by day;  `statements`: one tenant's account for one period
 9. `closing`      what is closed stays as it is;  `closer` closes it in the ledger
 10. `reports`     all tenants' statements, and what the pool costs;  `focus`: as FinOps tools read them;

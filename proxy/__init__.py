@@ -9,6 +9,6 @@ Beside it stand what needs no admission: `session_lists` (over `pool_sessions`),
 package `mcp` offers all of it to agents.
 
 It works on the neutral values of `messages`; refusals are the closed table in `errors`, and `answering` turns them
-into responses. Only `bootstrap` wires, only `settings` reads the environment
-(`setting_values` says what may stand there). Nothing here knows Azure Functions.
+into responses. `telemetry` tells of it all, and `watched_pool` of the pool's calls. Only `bootstrap` wires, only
+`settings` reads the environment (`setting_values` says what may stand there). Nothing here knows Azure Functions.
 """

@@ -23,12 +23,11 @@ from azure.data.tables import UpdateMode
 from metering.entries import read_instant, write_instant
 from metering.rates import RateChange
 from proxy.errors import ErrorCode, GatewayError
+from proxy.refusals import LEDGER_RETRY_SECONDS
 from proxy.tenants import DEFAULT_POOL, ApiKey, Scope, Tenant
 
 TENANTS_TABLE = "TollgateTenants"
 KEYS_TABLE = "TollgateKeys"
-
-RETRY_AFTER_SECONDS = 5
 
 _BILLED = ["PartitionKey", "name", "minutes_per_month", "rate_per_session_hour", "rate_changes", "created_at"]
 _NO_PERCENTS = "none"  # no text stands for the usual ones
@@ -43,7 +42,7 @@ class DirectoryUnavailable(GatewayError):  # noqa: N818 -- named after the state
         super().__init__(
             ErrorCode.METERING_UNAVAILABLE,
             "The directory of tenants and keys cannot be reached now.",
-            retry_after_seconds=RETRY_AFTER_SECONDS,
+            retry_after_seconds=LEDGER_RETRY_SECONDS,
         )
 
 

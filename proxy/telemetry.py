@@ -44,11 +44,16 @@ class CallRecord:
 
 
 class _Counter:
-    """Counts by the values of its labels. The SDK reads the sums when it exports, so a call pays for an addition."""
+    """Counts by the values of its labels. The SDK reads the sums when it exports, so a call pays for an addition.
+
+    A sum that has not changed since it was read is not told again: an exporter of differences, such as Azure's, would
+    send a zero for each tenant that ever called, every minute.
+    """
 
     def __init__(self, meter: metrics.Meter, name: str, unit: str, description: str, *labels: str) -> None:
         self._labels = labels
         self._sums: dict[tuple[str | int, ...], float] = {}
+        self._told: dict[tuple[str | int, ...], float] = {}
         meter.create_observable_counter(f"tollgate.{name}", [self._observe], unit=unit, description=description)
 
     def add(self, amount: float, *values: str | int) -> None:
@@ -57,9 +62,30 @@ class _Counter:
 
     def _observe(self, _: metrics.CallbackOptions) -> list[metrics.Observation]:
         """Tell the sums; in the SDK's thread, which sees the dictionary as it is between two additions."""
+        changed = {values: total for values, total in list(self._sums.items()) if total != self._told.get(values)}
+        self._told.update(changed)
         return [
             metrics.Observation(total, dict(zip(self._labels, values, strict=True)))
-            for values, total in list(self._sums.items())
+            for values, total in changed.items()
+        ]
+
+
+class _Gauge:
+    """Tells a value once. The SDK's own would repeat it for ever, in an instance that looks no more."""
+
+    def __init__(self, meter: metrics.Meter, name: str, unit: str, description: str, *labels: str) -> None:
+        self._labels = labels
+        self._values: dict[tuple[str, ...], float] = {}
+        meter.create_observable_gauge(f"tollgate.{name}", [self._observe], unit=unit, description=description)
+
+    def set(self, value: float, *values: str) -> None:
+        """Have a value told at the next export, for these labels' values."""
+        self._values[values] = value
+
+    def _observe(self, _: metrics.CallbackOptions) -> list[metrics.Observation]:
+        return [
+            metrics.Observation(self._values.pop(values), dict(zip(self._labels, values, strict=True)))
+            for values in list(self._values)
         ]
 
 
@@ -106,10 +132,8 @@ class Telemetry:
         self._deliveries = counter("alerts.deliveries", "{alert}", "Attempts to deliver an alert", "tollgate.outcome")
         self._ledger_seconds = seconds("ledger.duration", "From an admission's request to the ledger's answer")
         self._pool_seconds = seconds("pool.duration", "From a call to the pool to its outcome")
-        self._held = meter.create_gauge("tollgate.pool.sessions", unit="{session}", description="Sessions held")
-        self._limit = meter.create_gauge(
-            "tollgate.pool.sessions.limit", unit="{session}", description="Sessions at most"
-        )
+        self._held = _Gauge(meter, "pool.sessions", "{session}", "Sessions held", "tollgate.pool")
+        self._limit = _Gauge(meter, "pool.sessions.limit", "{session}", "Sessions at most", "tollgate.pool")
 
     def call(self, request_id: str) -> "_WatchedCall":
         """Stand around a tenant's call, and count it by what its record holds in the end."""
@@ -201,8 +225,8 @@ class Telemetry:
 
     def pool_holds(self, pool: str, sessions: int, limit: int) -> None:
         """Tell how many sessions a pool holds, and how many it can."""
-        self._held.set(sessions, {"tollgate.pool": pool})
-        self._limit.set(limit, {"tollgate.pool": pool})
+        self._held.set(sessions, pool)
+        self._limit.set(limit, pool)
 
     def delivery(self, outcome: str) -> None:
         """Tell what came of an attempt to deliver an alert: `delivered`, `failed` or `given_up`."""

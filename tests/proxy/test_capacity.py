@@ -242,3 +242,4 @@ async def test_what_a_pool_holds_is_told_beside_what_it_can_hold(store: TableAle
 
     assert heard.values("tollgate.pool.sessions") == [({"tollgate.pool": name}, 3)]
     assert heard.values("tollgate.pool.sessions.limit") == [({"tollgate.pool": name}, 600)]
+    assert not heard.export(), "an instance that looks no more repeats nothing"

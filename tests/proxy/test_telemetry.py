@@ -232,3 +232,19 @@ async def test_every_metric_and_span_stands_in_the_documentation_and_every_one_t
     assert set(re.findall(r"^\| `(tollgate\.[a-z._]+)` \|", page, re.MULTILINE)) == heard.names() | {
         span.name for span in heard.spans()
     }
+
+
+async def test_a_count_is_told_once_and_one_that_has_not_changed_is_not_told_again() -> None:
+    gate, heard = watched()
+    await gate.call()
+    await gate.call(key="beta")
+    first = heard.export()
+    await gate.call()
+    second, third = heard.export(), heard.export()
+
+    def calls_of(told: dict[str, list[tuple[dict[str, Any], float]]]) -> dict[str, float]:
+        return {labels["tollgate.tenant"]: count for labels, count in told.get("tollgate.calls", [])}
+
+    assert calls_of(first) == {"acme": 1, "beta": 1}
+    assert calls_of(second) == {"acme": 1}
+    assert calls_of(third) == {}
