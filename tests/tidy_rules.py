@@ -11,8 +11,9 @@ from pathlib import PurePosixPath
 
 Files = Mapping[str, str]  # path relative to the project -> text
 
-AZURE_CLIENTS = {"metering/table_alerts.py", "metering/table_store.py"} | {
-    f"proxy/{name}.py" for name in ("bootstrap", "directory", "pool", "storage", "table_tenants", "tokens")
+AZURE_CLIENTS = {"benchmarks/telemetry.py", "metering/table_alerts.py", "metering/table_store.py"} | {
+    f"proxy/{name}.py"
+    for name in ("bootstrap", "directory", "pool", "storage", "storage_access", "table_tenants", "tokens")
 }
 PRINTING = ("infra/local/", "scripts/", "benchmarks/")
 ENVIRONMENT = (
