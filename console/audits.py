@@ -1,5 +1,6 @@
 """The operator's audits: is the ledger as it was written, and does it agree with the session pool?"""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -8,6 +9,7 @@ from console.views import Json, difference_view, finding_view, instant
 from metering.audit import verify
 from metering.clock import Clock
 from metering.entries import LedgerKeys
+from metering.heads import Head
 from metering.increments import Granularity
 from metering.periods import Period
 from metering.reconcile import Bounds, Difference, PoolSession, compare
@@ -52,8 +54,8 @@ class Audits:
         self._cooldown = cooldown
         self._clock = clock
 
-    async def verification(self, tenant: Tenant, period: Period | None) -> Json:
-        """Verify one period of a tenant's ledger, or all of it (None)."""
+    async def verification(self, tenant: Tenant, period: Period | None, *, heads: Iterable[Head] = ()) -> Json:
+        """Verify one period of a tenant's ledger, or all of it (None), and that these heads are still in it."""
         with reaching_ledger():
             verdict = await verify(
                 self._ledger,
@@ -62,6 +64,7 @@ class Audits:
                 granularity=self._granularity,
                 keys=self._keys.keys,
                 now=self._clock(),
+                heads=heads,
             )
         return {
             "tenant": tenant.id,

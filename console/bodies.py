@@ -20,6 +20,7 @@ from pydantic import (
 )
 
 from metering.alerts import PERCENTS_MAX
+from metering.heads import HEADS_MAX, Head
 from metering.periods import Period
 from metering.rates import RateChange
 from proxy.errors import ErrorCode, GatewayError
@@ -29,6 +30,7 @@ from proxy.webhook_urls import check_webhook_url
 BODY_BYTES_MAX = 65_536
 RATES_MAX = 100
 POOLS_MAX = 50
+SEQUENCE_MAX = 9_999_999_999  # what the ledger's row keys hold
 
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
@@ -198,6 +200,25 @@ class AdjustmentBody(Body):
     reason: Annotated[Line, Field(min_length=1)]
     corrects: Month | None = None
     period: Month | None = None
+
+
+class HeadBody(Body):
+    """A head hash that went out with the telemetry."""
+
+    period: Month
+    sequence: Annotated[int, Field(ge=1, le=SEQUENCE_MAX)]
+    hash: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+    @property
+    def head(self) -> Head:
+        """The head as the ledger's verification takes it."""
+        return Head(self.period, self.sequence, self.hash)
+
+
+class HeadsBody(Body):
+    """Head hashes of a tenant's ledger, to verify it against."""
+
+    heads: Annotated[tuple[HeadBody, ...], Field(max_length=HEADS_MAX)]
 
 
 def read_body[B: Body](model: type[B], body: bytes) -> B:

@@ -1,25 +1,33 @@
 """The operator API in this process, on the storage itself: for the first operator's key, and for repair.
 
-It asks for no key: whoever can write the storage is the operator already.
+It asks for no key: whoever can write the storage is the operator already. Tenants and keys need the storage alone; what
+is about the ledger needs the gateway's other settings too, and reads them when it is first asked for.
 """
 
 import json
+import logging
 import uuid
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from functools import cache
 
-from console.backends import WRONG_USAGE, CommandError, Document, Json, read_answer, read_document
+from console.backends import NOT_REACHABLE, WRONG_USAGE, CommandError, Document, Json, read_answer, read_document
+from console.books import Books
 from console.operator_api import OperatorApi
-from console.wiring import build_apis
+from console.wiring import build_books
 from metering.clock import Clock
 from proxy.bootstrap import build_ledger
+from proxy.directory import Directory
 from proxy.errors import GatewayError
 from proxy.messages import GatewayRequest, GatewayResponse
-from proxy.settings import LedgerSettings, SettingsError, read_settings
+from proxy.settings import LedgerSettings, SettingsError, StorageSettings, read_settings
 from proxy.storage import open_tables
+from proxy.storage_access import NotSignedIn, refusal_of, signed_in
+from proxy.table_tenants import TenantTables
 
 _WHERE = "the storage"
+_SIGN_IN = "nobody is signed in to Azure here: sign in with `az login` or `azd auth login`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +52,8 @@ class DirectBackend:
         try:
             return await self.api.answer(request)
         except GatewayError as error:
+            if (reason := refusal_of(error)) is not None:
+                raise CommandError(reason, exit_status=NOT_REACHABLE) from None
             return error.response()
 
 
@@ -52,16 +62,33 @@ async def directly(clock: Clock) -> AsyncIterator[DirectBackend]:
     """Open the way to the storage that the settings name.
 
     Raises:
-        CommandError: if the settings cannot work.
+        CommandError: if the settings cannot work, or nobody is signed in to Azure where storage asks for that.
     """
+    # The SDKs' warnings say in thirty lines what the command says in one.
+    logging.getLogger("azure").addHandler(logging.NullHandler())
+    async with AsyncExitStack() as opened:
+        with _reading_settings():
+            service = open_tables(read_settings(StorageSettings).storage.get_secret_value())
+        try:
+            await opened.enter_async_context(signed_in(service))
+        except NotSignedIn:
+            raise CommandError(_SIGN_IN, exit_status=NOT_REACHABLE) from None
+        directory = Directory(TenantTables(service), clock=clock)
+        opened.push_async_callback(directory.aclose)
+
+        @cache
+        def books() -> Books:
+            with _reading_settings():
+                parts = build_ledger(read_settings(LedgerSettings), service, clock=clock)
+            opened.push_async_callback(parts.aclose)
+            return build_books(parts)
+
+        yield DirectBackend(OperatorApi(directory=directory, clock=clock, books=books))
+
+
+@contextmanager
+def _reading_settings() -> Iterator[None]:
     try:
-        settings = read_settings(LedgerSettings)
-        service = open_tables(settings.storage.get_secret_value())
+        yield
     except (SettingsError, ValueError) as error:
         raise CommandError("; ".join(str(error).splitlines()), exit_status=WRONG_USAGE) from None
-    async with service:
-        parts = build_ledger(settings, service, clock=clock)
-        try:
-            yield DirectBackend(build_apis(parts)[0])
-        finally:
-            await parts.aclose()

@@ -14,7 +14,7 @@ import typer
 from typer.core import TyperGroup
 
 from console.backends import DONE, REFUSED, WRONG_USAGE, CommandError
-from console.commands import alerts, close, keys, reconcile, report, sessions, tenants, usage, verify
+from console.commands import alerts, close, keys, reconcile, report, sessions, smoke, tenants, usage, verify
 from console.commands.reach import OutputClosedError
 
 INTERRUPTED, OUTPUT_CLOSED = 130, 141  # what shells say of a program that SIGINT or SIGPIPE ended
@@ -65,6 +65,7 @@ app.add_typer(alerts.app, name="alerts")
 app.add_typer(sessions.app, name="sessions")
 verify.add_verify(app)
 reconcile.add_reconcile(app)
+smoke.add_smoke(app)
 
 
 def _show_version(value: bool) -> None:  # noqa: FBT001 -- typer calls it

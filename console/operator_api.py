@@ -1,20 +1,27 @@
 """The operator API: `/operator/…`, JSON, for keys with the scope `operator`.
 
-Rules of this file: the `match` statements are the whole surface; the verbs are in `administration`, the shapes in
-`bodies` and `views`. A path is matched on its segments, empty ones left out.
+Rules of this file: the `match` statements are the whole surface; the verbs are in `administration` and `books`, the
+shapes in `bodies` and `views`. A path is matched on its segments, empty ones left out.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from urllib.parse import unquote
 
 from console.administration import Administration
-from console.alerts import Alerts
-from console.audits import Audits
-from console.bodies import AdjustmentBody, ExpiryBody, OperatorKeyBody, TenantBody, TenantKeyBody, invalid, read_body
-from console.documents import Documents
+from console.bodies import (
+    AdjustmentBody,
+    ExpiryBody,
+    HeadsBody,
+    OperatorKeyBody,
+    TenantBody,
+    TenantKeyBody,
+    invalid,
+    read_body,
+)
+from console.books import Books
 from console.formats import Format, format_of
-from console.live import Live, needed
+from console.live import needed
 from console.queries import (
     REPORT_PAGE_DEFAULT,
     read_alert_query,
@@ -23,7 +30,6 @@ from console.queries import (
     read_session_query,
     read_usage_query,
 )
-from console.reports import Reports
 from console.views import Json, entry_view, key_view, new_key_view, tenant_view
 from metering.clock import Clock
 from proxy.directory import Directory
@@ -35,28 +41,13 @@ type Answer = tuple[int, Json] | GatewayResponse
 
 
 class OperatorApi:
-    """Answers operators; safe to use from any number of tasks."""
+    """Answers operators; safe to use from any number of tasks. Tenants and keys never ask for the books."""
 
-    def __init__(
-        self,
-        *,
-        directory: Directory,
-        administration: Administration,
-        audits: Audits,
-        reports: Reports,
-        documents: Documents,
-        clock: Clock,
-        live: Live | None,
-        alerts: Alerts,
-    ) -> None:
+    def __init__(self, *, directory: Directory, clock: Clock, books: Callable[[], Books]) -> None:
         self._directory = directory
-        self._administration = administration
-        self._audits = audits
-        self._reports = reports
-        self._documents = documents
+        self._administration = Administration(directory=directory, clock=clock)
         self._clock = clock
-        self._live = live
-        self._alerts = alerts
+        self._books = books
 
     async def handle(self, request: GatewayRequest) -> GatewayResponse:
         """Answer one call.
@@ -83,9 +74,9 @@ class OperatorApi:
     async def _answer(self, request: GatewayRequest, segments: Sequence[str]) -> Answer:
         match (request.method, *segments):
             case ("GET", "reconciliation"):
-                return 200, await self._audits.reconciliation()
+                return 200, await self._books().audits.reconciliation()
             case ("GET", "webhook"):
-                return 200, self._alerts.webhook(None)
+                return 200, self._books().alerts.webhook(None)
             case (_, "alerts", *rest):
                 return await self._alert(request, rest)
             case (_, "reports", period, *rest):
@@ -109,15 +100,16 @@ class OperatorApi:
                 raise GatewayError(ErrorCode.OPERATION_NOT_FOUND)
 
     async def _report(self, request: GatewayRequest, month: str, segments: Sequence[str]) -> Answer:
+        books = self._books()
         match (request.method, *segments):
             case ("GET",):
                 period, query = read_period(month, self._clock()), read_report_query(request.query)
                 if format_of(request) is Format.FOCUS:  # which has a row for each day, too many for longer pages
                     query = replace(query, limit=min(query.limit, REPORT_PAGE_DEFAULT))
-                return self._documents.report(await self._reports.page(period, query), request)
+                return books.documents.report(await books.reports.page(period, query), request)
             case ("POST", "close"):
                 period, query = read_period(month, self._clock()), read_report_query(request.query)
-                return 200, self._documents.closed(await self._reports.close(period, query), request)
+                return 200, books.documents.closed(await books.reports.close(period, query), request)
             case _:
                 raise GatewayError(ErrorCode.OPERATION_NOT_FOUND)
 
@@ -126,9 +118,9 @@ class OperatorApi:
             case ("GET",):
                 wanted = read_alert_query(request.query)
                 tenant = None if wanted.tenant_id is None else await self._administration.tenant(wanted.tenant_id)
-                return 200, await self._alerts.listed(tenant, wanted)
+                return 200, await self._books().alerts.listed(tenant, wanted)
             case ("POST", "deliver"):
-                return 200, await self._alerts.deliver()
+                return 200, await self._books().alerts.deliver()
             case _:
                 raise GatewayError(ErrorCode.OPERATION_NOT_FOUND)
 
@@ -141,35 +133,40 @@ class OperatorApi:
             case ("POST", "adjustments"):
                 return 201, await self._adjust(tenant_id, request)
             case ("GET", "webhook"):
-                return 200, self._alerts.webhook(await self._administration.tenant(tenant_id))
+                return 200, self._books().alerts.webhook(await self._administration.tenant(tenant_id))
             case (_, "sessions"):
                 return await self._sessions(request, await self._administration.tenant(tenant_id))
             case _:
-                return await self._books(request, tenant_id, segments)
+                return await self._ledger(request, tenant_id, segments)
 
-    async def _books(self, request: GatewayRequest, tenant_id: str, segments: Sequence[str]) -> Answer:
+    async def _ledger(self, request: GatewayRequest, tenant_id: str, segments: Sequence[str]) -> Answer:
         """Answer for what the ledger says of a tenant."""
-        usage, query = self._administration.usage, request.query
+        books, query = self._books(), request.query
         match (request.method, *segments):
             case ("GET", "usage"):
                 asked, tenant = read_usage_query(query), await self._administration.tenant(tenant_id)
-                return self._documents.statement(await usage.statement(tenant, asked.period), request)
+                return books.documents.statement(await books.usage.statement(tenant, asked.period), request)
             case ("GET", "usage", "entries"):
                 asked, tenant = read_usage_query(query), await self._administration.tenant(tenant_id)
-                return self._documents.entries(tenant, await usage.entries(tenant, asked), request)
+                return books.documents.entries(tenant, await books.usage.entries(tenant, asked), request)
             case ("GET", "verification"):
                 asked, tenant = read_usage_query(query), await self._administration.tenant(tenant_id)
-                return 200, await self._audits.verification(tenant, asked.period)
+                return 200, await books.audits.verification(tenant, asked.period)
+            case ("POST", "verification"):
+                asked, heads = read_usage_query(query), read_body(HeadsBody, request.body).heads
+                tenant = await self._administration.tenant(tenant_id)
+                return 200, await books.audits.verification(tenant, asked.period, heads=[each.head for each in heads])
             case _:
                 raise GatewayError(ErrorCode.OPERATION_NOT_FOUND)
 
     async def _sessions(self, request: GatewayRequest, tenant: Tenant) -> Answer:
+        books = self._books()
         match (request.method,):
             case ("GET",):
-                return self._documents.sessions(tenant, await needed(self._live).sessions(tenant), request)
+                return books.documents.sessions(tenant, await needed(books.live).sessions(tenant), request)
             case ("DELETE",):
                 asked = read_session_query(request.query, "session")
-                return 200, await needed(self._live).end(tenant, asked, request_id=request.id)
+                return 200, await needed(books.live).end(tenant, asked, request_id=request.id)
             case _:
                 raise GatewayError(ErrorCode.OPERATION_NOT_FOUND)
 
@@ -210,6 +207,7 @@ class OperatorApi:
         return new_key_view(key, minted)
 
     async def _adjust(self, tenant_id: str, request: GatewayRequest) -> Json:
-        body = read_body(AdjustmentBody, request.body)
-        entry = await self._administration.adjust(tenant_id, body, request_id=request.id)
-        return entry_view(entry, self._administration.usage.granularity)
+        books, body = self._books(), read_body(AdjustmentBody, request.body)
+        tenant = await self._administration.tenant(tenant_id)
+        entry = await books.adjustments.adjust(tenant, body, request_id=request.id)
+        return entry_view(entry, books.usage.granularity)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import parse_qsl
 
-from console.bodies import invalid
+from console.bodies import SEQUENCE_MAX, invalid
 from metering.periods import Period
 from proxy.tenants import TENANT_ID
 
@@ -16,7 +16,6 @@ PAGE_DEFAULT = 200
 PAGE_MAX = 1000
 REPORT_PAGE_DEFAULT = 1000
 REPORT_PAGE_MAX = 10_000
-SEQUENCE_MAX = 9_999_999_999  # what the ledger's row keys hold
 
 
 @dataclass(frozen=True, slots=True)

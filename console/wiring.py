@@ -1,11 +1,12 @@
-"""Builds the console's two APIs from parts that the gateway has already."""
+"""Builds the console's two APIs, and what they stand on, from parts that the gateway has already."""
 
 from datetime import timedelta
 from typing import Protocol
 
-from console.administration import Adjuster, Administration
+from console.adjustments import Adjuster, Adjustments
 from console.alerts import Alerts
 from console.audits import Audits, SessionLister
+from console.books import Books
 from console.documents import Documents
 from console.live import Live
 from console.operator_api import OperatorApi
@@ -101,6 +102,17 @@ def build_apis(
     parts: Parts, *, pool_sessions: SessionLister | None = None, sessions: SessionParts | None = None
 ) -> tuple[OperatorApi, TenantApi]:
     """Build the operator's and the tenants' API; what needs the pool is refused without its parts."""
+    books = build_books(parts, pool_sessions=pool_sessions, sessions=sessions)
+    tenant_api = TenantApi(
+        directory=parts.directory, usage=books.usage, documents=books.documents, live=books.live, alerts=books.alerts
+    )
+    return OperatorApi(directory=parts.directory, clock=parts.clock, books=lambda: books), tenant_api
+
+
+def build_books(
+    parts: Parts, *, pool_sessions: SessionLister | None = None, sessions: SessionParts | None = None
+) -> Books:
+    """Build the verbs on the ledger."""
     prices = Prices(
         rate_per_session_hour=parts.settings.rate_per_session_hour,
         pool_rate_per_session_hour=parts.settings.pool_rate_per_session_hour,
@@ -111,18 +123,9 @@ def build_apis(
     live = None
     if sessions is not None:
         live = Live(usage=usage, open_sessions=sessions.open_sessions, quotes=sessions.quotes)
-    documents = Documents(granularity=parts.granularity, currency=prices.currency)
-    alerts = Alerts(
-        store=parts.alerts,
-        delivery=parts.alert_delivery,
-        directory=parts.directory,
-        keys=parts.keys,
-        operator_url=parts.settings.alert_webhook,
-        granularity=parts.granularity,
-    )
-    operator_api = OperatorApi(
-        directory=parts.directory,
-        administration=Administration(directory=parts.directory, adjuster=parts.meter, usage=usage),
+    return Books(
+        usage=usage,
+        adjustments=Adjustments(adjuster=parts.meter, usage=usage),
         audits=Audits(
             ledger=parts.store,
             directory=parts.directory,
@@ -140,10 +143,14 @@ def build_apis(
             keys=parts.keys,
             clock=parts.clock,
         ),
-        documents=documents,
-        clock=parts.clock,
+        documents=Documents(granularity=parts.granularity, currency=prices.currency),
+        alerts=Alerts(
+            store=parts.alerts,
+            delivery=parts.alert_delivery,
+            directory=parts.directory,
+            keys=parts.keys,
+            operator_url=parts.settings.alert_webhook,
+            granularity=parts.granularity,
+        ),
         live=live,
-        alerts=alerts,
     )
-    tenant_api = TenantApi(directory=parts.directory, usage=usage, documents=documents, live=live, alerts=alerts)
-    return operator_api, tenant_api

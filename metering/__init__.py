@@ -14,7 +14,7 @@ Read in this order:
 9. `closing`      what is closed stays as it is;  `closer` closes it in the ledger
 10. `reports`     all tenants' statements, and what the pool costs;  `focus`: as FinOps tools read them;
     `period_reader` reads the rows of many tenants
-11. `verify`      what is wrong with a ledger, from its entries, with `windows`;  `audit` reads one through
+11. `verify`      what is wrong with a ledger, from its entries, with `windows` and `heads`;  `audit` reads one through
 12. `reconcile`   the windows against the pool's own list;  `housekeeping` removes windows that are long over
 
 Nothing here knows HTTP, API keys or the session pool, and nothing here imports `proxy`.

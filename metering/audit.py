@@ -5,12 +5,13 @@ after the entries before it, and a window row after both: each may know of entri
 are then read as well. A window row is at fault only if it differs from its entries and none about it came meanwhile.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from metering.alerts import Alert
 from metering.entries import Entry
+from metering.heads import Head
 from metering.housekeeping import surely_kept_since
 from metering.increments import Granularity
 from metering.periods import Period
@@ -43,8 +44,11 @@ async def verify(
     granularity: Granularity,
     keys: Mapping[str, bytes],
     now: datetime,
+    heads: Iterable[Head] = (),
 ) -> Verdict:
     """Verify a tenant's whole ledger, or one period of it and the windows that its entries are about.
+
+    Each of the heads, of the periods asked for, must be that of an entry.
 
     Memory grows with the sessions that have a window row, not with the entries.
 
@@ -56,7 +60,13 @@ async def verify(
     periods = ledger.scan(tenant_id, PERIODS, beyond(PERIODS))
     pool_seconds = {row.period: row.pool_increment_seconds async for row in periods if isinstance(row, PeriodRow)}
     state = Verification(
-        tenant_id, granularity=granularity, keys=keys, kept=kept, only=only, pool_increment_seconds=pool_seconds
+        tenant_id,
+        granularity=granularity,
+        keys=keys,
+        kept=kept,
+        only=only,
+        pool_increment_seconds=pool_seconds,
+        heads=heads,
     )
     await _Reading(ledger, tenant_id, state, only=only).run(now)
     return Verdict(

@@ -4,14 +4,14 @@ Rules of this file: pure; a `Verification` is told each row as it is read, keeps
 on what a row holds. It finds every row that was edited, dropped, added or moved, but for these, which storage alone
 cannot show:
 
-- the newest entries cut off together with a fitting period row and windows: compare the period's head hash with the
-  one in the telemetry;
-- a whole tenant, or a whole period before any that is left;
+- the newest entries cut off together with a fitting period row and windows, unless it is given a head hash of one of
+  them that went out with the telemetry;
+- a whole tenant, or a whole period, unless it is given a head hash of it;
 - a window's `owner`, `shared` and, within its last increment, `paid_until`; a period's `closed`; a window row that
   housekeeping may remove. No sum depends on these.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import chain
@@ -19,6 +19,7 @@ from types import MappingProxyType
 
 from metering.closing import is_sealed
 from metering.entries import Entry, Kind, entry_hash
+from metering.heads import Head, Heads
 from metering.increments import Granularity
 from metering.periods import Period
 from metering.row_keys import ENTRIES, PERIODS, entry_key, parse_entry_key, period_key, window_key
@@ -38,6 +39,7 @@ class Flaw(StrEnum):
     ENTRY = "entry"  # an entry that no decision makes
     SUMS = "sums"  # a period row that is not the sum of its entries
     WINDOW = "window"  # a window row that is not what its entries say
+    HEAD = "head"  # an entry whose hash went out is gone, or has another hash now
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,7 @@ class Verification:
         kept: frozenset[str],
         only: Period | None = None,
         pool_increment_seconds: Mapping[Period, int] = MappingProxyType({}),
+        heads: Iterable[Head] = (),
     ) -> None:
         self.entries = 0
         self.findings: list[Finding] = []
@@ -89,6 +92,7 @@ class Verification:
         self._keys = keys
         self._only = only
         self._pool_increment_seconds = pool_increment_seconds
+        self._heads = Heads(heads, only=only)
         self._chains: dict[Period, _Chain] = {}
         self._bad_keys: set[str] = set()
 
@@ -112,6 +116,8 @@ class Verification:
         self.entries += in_scope
         if in_scope:
             self._check_hash(link, key, entry)
+            if not self._heads.meet(key, entry):
+                self._find(Flaw.HEAD, key, "its hash differs from the one that went out")
             if Period.of(entry.at) != period:
                 self._find(Flaw.ENTRY, key, "was booked at an instant of another period")
             if entry.increments == 0 or (entry.increments < 0 and entry.kind is not Kind.ADJUSTMENT):
@@ -138,6 +144,7 @@ class Verification:
         if row.key in self._bad_keys or elsewhere:
             return
         self._find(Flaw.ROW, row.key, row.problem)
+        self._heads.skip(row.key)
         if len(self._bad_keys) < FINDINGS_MAX:
             self._bad_keys.add(row.key)
         place = parse_entry_key(row.key)
@@ -166,6 +173,8 @@ class Verification:
         for link in self._chains.values():
             if link.claimed is not None and not link.compared:
                 self._find_missing(link, link.claimed.next_sequence - 1)
+        for key in self._heads.gone():
+            self._find(Flaw.HEAD, key, "is gone, though its hash went out")
 
     def _chain(self, period: Period) -> _Chain:
         if period not in self._chains:

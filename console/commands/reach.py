@@ -37,7 +37,7 @@ Direct = Annotated[
     bool,
     typer.Option(
         "--direct",
-        help="Work on the storage itself, with the gateway's settings (TOLLGATE_STORAGE, TOLLGATE_LEDGER_SECRET).",
+        help="Work on the storage itself: with TOLLGATE_STORAGE and, for the ledger, the gateway's other settings.",
         rich_help_panel=_PANEL,
     ),
 ]

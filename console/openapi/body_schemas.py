@@ -8,19 +8,22 @@ from pydantic.json_schema import models_json_schema
 from console.bodies import (
     POOLS_MAX,
     RATES_MAX,
+    SEQUENCE_MAX,
     AdjustmentBody,
     ExpiryBody,
+    HeadsBody,
     OperatorKeyBody,
     TenantBody,
     TenantKeyBody,
 )
 from console.openapi.console_names import DAY, PERIOD, POOL_NAMED, TENANT_SCOPES_NAMED
-from console.openapi.parts import Json
+from console.openapi.parts import Json, record
 from metering.alerts import PERCENTS_MAX
+from metering.heads import HEADS_MAX
 from proxy.tenants import TENANT_SCOPES
 from proxy.webhook_urls import URL_LENGTH_MAX
 
-_BODIES = (TenantBody, TenantKeyBody, OperatorKeyBody, ExpiryBody, AdjustmentBody)
+_BODIES = (TenantBody, TenantKeyBody, OperatorKeyBody, ExpiryBody, AdjustmentBody, HeadsBody)
 
 _RATE: Json = {
     "anyOf": [
@@ -96,6 +99,21 @@ _TOLD: dict[tuple[str, str], Json] = {
         "anyOf": [PERIOD, {"type": "null"}],
         "default": None,
         "description": "The month to book into: the current one, and no other.",
+    },
+    ("HeadsBody", "heads"): {
+        "type": "array",
+        "maxItems": HEADS_MAX,
+        "items": {
+            **record(
+                {
+                    "period": PERIOD,
+                    "sequence": {"type": "integer", "minimum": 1, "maximum": SEQUENCE_MAX},
+                    "hash": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
+                }
+            ),
+            "additionalProperties": False,
+        },
+        "description": "As the log lines `ledger_head` have them. Those of other months than `period` are left out.",
     },
 }
 

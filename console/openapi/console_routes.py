@@ -7,12 +7,13 @@ Rules of this file: pure data.
 
 from collections.abc import Iterable, Iterator
 
+from console.bodies import SEQUENCE_MAX
 from console.openapi.console_names import KEY, PERIOD, POOL_NAMED, TENANT
 from console.openapi.parts import TEXT, Json, answer, content, headers, one_of, parameter, schema
 from console.openapi.pool_parameters import SESSION_NAME
 from console.openapi.refusals import Refusals
 from console.openapi.routes import Route
-from console.queries import PAGE_DEFAULT, PAGE_MAX, REPORT_PAGE_DEFAULT, REPORT_PAGE_MAX, SEQUENCE_MAX
+from console.queries import PAGE_DEFAULT, PAGE_MAX, REPORT_PAGE_DEFAULT, REPORT_PAGE_MAX
 from proxy.errors import ErrorCode
 from proxy.tenants import Scope
 
@@ -207,6 +208,16 @@ def operator_routes() -> Iterator[Route]:
         _READ,
         query=(_ANY_PERIOD,),
         description="Recomputes the hash chain, the sums and the windows from the entries.",
+    )
+    yield _operator(
+        f"POST {tenant}/verification",
+        "verifyHeads",
+        "Verify a tenant's ledger, and that these head hashes are still in it",
+        "Verification",
+        _BODY,
+        body="HeadsBody",
+        query=(_ANY_PERIOD,),
+        description="They went out with the telemetry, so entries that were cut off since are missed. Changes nothing.",
     )
     yield _operator(
         "GET /reconciliation",

@@ -111,6 +111,19 @@ def test_ctrl_c_ends_a_command_with_a_line_and_its_own_status(tmp_path: Path) ->
     assert list(tmp_path.iterdir()) == []
 
 
+def test_ctrl_c_while_the_commands_are_loaded_ends_with_the_same_line_and_no_traceback() -> None:
+    loading = Terminal({"PYTHONPROFILEIMPORTTIME": "1"})  # a line on standard error for each module
+    with loading.start("--help", stdout=PIPE, stderr=PIPE) as process:
+        assert process.stderr is not None
+        seen = next(line for line in process.stderr if b"typer" in line)
+        process.send_signal(signal.SIGINT)
+        output, errors = process.communicate(timeout=60)
+
+    told = [line for line in errors.splitlines() if not line.startswith(b"import time:")]
+    assert seen
+    assert (process.returncode, output, told) == (130, b"", [b"tollgate: interrupted"])
+
+
 def test_ctrl_c_takes_the_progress_away() -> None:
     with silent() as (terminal, server), on_a_terminal(terminal, "reconcile") as (process, screen), server.accept()[0]:
         screen.wait_for("Comparing ledger and pool")

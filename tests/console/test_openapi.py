@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from console import live, views
-from console.bodies import AdjustmentBody, Body, ExpiryBody, OperatorKeyBody, TenantBody, TenantKeyBody
+from console.bodies import AdjustmentBody, Body, ExpiryBody, HeadsBody, OperatorKeyBody, TenantBody, TenantKeyBody
 from console.openapi.document import describe, make_document
 from metering.entries import Entry, Kind
 from metering.increments import Granularity
@@ -237,7 +237,7 @@ def test_answers_have_the_members_that_are_described(name: str, shown: dict[str,
     assert set(shown) == set(described.get("items", described)["properties"])
 
 
-@pytest.mark.parametrize("model", [TenantBody, TenantKeyBody, OperatorKeyBody, ExpiryBody, AdjustmentBody])
+@pytest.mark.parametrize("model", [TenantBody, TenantKeyBody, OperatorKeyBody, ExpiryBody, AdjustmentBody, HeadsBody])
 def test_bodies_have_the_members_that_their_models_read(model: type[Body]) -> None:
     described = document()["components"]["schemas"][model.__name__]
 
