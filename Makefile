@@ -7,7 +7,7 @@ ARGS ?=
 SEEDS ?= 1000
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check format clients simulate bench screenshots lock clean
+.PHONY: help setup run test check format clients simulate bench screenshots lock audit licences package clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,6 +48,15 @@ bench: setup ## measure; options in ARGS
 
 screenshots: setup ## take the pictures of the dashboard in docs/images anew; needs Chromium
 	$(BIN)/python -m tests.browser.screenshots
+
+audit: setup ## look all locked packages up in a database of known vulnerabilities; needs a network
+	@$(BIN)/python -m scripts.audit
+
+licences: setup ## write the licences of all dependencies into docs/licences.md
+	@$(BIN)/python -m scripts.licences
+
+package: setup ## list what a deployment uploads; ARGS="--output FILE" makes a file of it
+	@$(BIN)/python -m scripts.package $(ARGS)
 
 lock: ## resolve the dependencies anew into the lock files
 	@$(PYTHON) -m scripts.lock

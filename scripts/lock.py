@@ -76,6 +76,7 @@ def locks(root: Path = ROOT) -> Iterator[Lock]:
         root / "infra/local/session-requirements.in",
         root / "scripts/uv-requirements.in",
         root / "benchmarks/streaming/requirements.in",
+        root / "tests/tools/checks/requirements.in",
         *sorted(root.glob("tests/clients/*/requirements.in")),
     ):
         yield Lock(source.with_suffix(".txt"), source.read_text, (str(source.relative_to(root)),))

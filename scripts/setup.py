@@ -3,8 +3,8 @@
 `python -m scripts.setup --for run` makes what the local stack needs; `--for test` adds the environments of the client
 programs that the tests drive, and a browser. Doing it again is a matter of milliseconds (see `scripts/steps.py`).
 
-A client, or the validator of FOCUS files, that cannot be installed is told and passed over: everything else can be
-tested without it, and its own tests fail with the reason.
+A client or a tool that only some tests need and that cannot be installed is told and passed over: everything else can
+be tested without it, and its own tests fail with the reason.
 """
 
 import argparse
@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 from scripts import toolchain
@@ -24,7 +25,6 @@ from scripts.toolchain import NETWORK_ADVICE
 
 STAMPS = TOOLS / "stamps"
 CLIENTS = ROOT / "tests/clients"
-VALIDATOR_REQUIREMENTS = ROOT / "tests/tools/focus/requirements.txt"
 CLIENTS_AT_ONCE = 2  # while one waits for the network or for the disk, another goes on
 NODE_INPUTS = ("package.json", "package-lock.json")
 
@@ -35,10 +35,8 @@ def main() -> int:
     parser.add_argument("--for", dest="purpose", choices=("run", "test"), default="run", help="what to set up for")
     purpose: str = parser.parse_args().purpose
     started = time.monotonic()
-    TOOLS.mkdir(exist_ok=True)
     try:
-        with (TOOLS / "setup.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)  # two set-ups at once would build the same environment over each other
+        with alone():
             busy = [perform(step, STAMPS, _announce) for step in steps()]
             if purpose == "test":
                 with ThreadPoolExecutor(CLIENTS_AT_ONCE) as threads:
@@ -57,6 +55,15 @@ def main() -> int:
     if any(busy):
         print(f"Set up in {time.monotonic() - started:.1f} s.")
     return 0
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Keep other set-ups of this folder waiting: two at once would build the same environment over each other."""
+    TOOLS.mkdir(exist_ok=True)
+    with (TOOLS / "setup.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def steps() -> Iterator[Step]:
@@ -84,14 +91,29 @@ def client_steps() -> Iterator[tuple[str, Step]]:
 
 def validator_step() -> Step:
     """Say how the official validator of FOCUS files is installed."""
-    return environment_step(TOOLS / "focus-validator", VALIDATOR_REQUIREMENTS)
+    return environment_step(TOOLS / "focus-validator", ROOT / "tests/tools/focus/requirements.txt")
+
+
+def checks_step() -> Step:
+    """Say how what checks the project from outside is installed: pip-audit, checkov, azure-functions-doctor."""
+    return environment_step(TOOLS / "checks", ROOT / "tests/tools/checks/requirements.txt")
+
+
+def deployed_step() -> Step:
+    """Say how the environment that a deployment gets is made: nothing but what `requirements.txt` names."""
+    return environment_step(TOOLS / "deployed", ROOT / "requirements.txt")
 
 
 def optional_steps() -> Iterator[tuple[str, Step]]:
     """List what only some tests need, with what it is called."""
     yield from ((f"the client {name}", step) for name, step in client_steps())
-    if VALIDATOR_REQUIREMENTS.exists():
-        yield "the FOCUS validator", validator_step()
+    for name, step in (
+        ("the FOCUS validator", validator_step()),
+        ("the set of checking tools", checks_step()),
+        ("the environment of a deployment", deployed_step()),
+    ):
+        if all(path.exists() for path in step.inputs):
+            yield name, step
 
 
 def environment_step(home: Path, requirements: Path, *options: str) -> Step:

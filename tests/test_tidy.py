@@ -73,7 +73,6 @@ def module(text: str) -> str:
         (tidy_rules.nothing_is_left_for_later, "docs/plan.md", "Later: " + "TO" + "DO"),
         (tidy_rules.no_machine_or_registry_is_named, "README.md", "see /ro" + "ot/.cache"),
         (tidy_rules.no_machine_or_registry_is_named, "x.lock", "https://registry.npm" + "js.org/x"),
-        (tidy_rules.deployments_leave_the_workshop_out, ".funcignore", "tests/\n"),
         (tidy_rules.documented_commands_exist, "README.md", "Type `make coffee`."),
     ],
 )

@@ -32,7 +32,6 @@ FOREIGN = re.compile(
         ("pypi" + r"\.org", "python" + "hosted", "npm" + "js", r"(?<![\w.])/ro" + r"ot\b", r"(?<![\w.])/wo" + r"rk\b")
     )
 )
-FUNCTION_APP_LEFT_OUT = (".*/", "benchmarks/", "docs/", "infra/", "requirements-dev.txt", "scripts/", "tests/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,12 +189,6 @@ def no_machine_or_registry_is_named(files: Files) -> list[str]:
     ]
 
 
-def deployments_leave_the_workshop_out(files: Files) -> list[str]:
-    """Only what runs in Azure goes there."""
-    listed = files.get(".funcignore", "").splitlines()
-    return [f".funcignore: add {entry}" for entry in FUNCTION_APP_LEFT_OUT if entry not in listed]
-
-
 def documented_commands_exist(files: Files) -> list[str]:
     """A command that the documentation shows can be typed."""
     targets = set(re.findall(r"^([a-z-]+):", files.get("Makefile", ""), re.MULTILINE))
@@ -219,6 +212,5 @@ RULES: tuple[Callable[[Files], list[str]], ...] = (
     modules_are_used,
     nothing_is_left_for_later,
     no_machine_or_registry_is_named,
-    deployments_leave_the_workshop_out,
     documented_commands_exist,
 )
