@@ -17,6 +17,7 @@ from infra.local.state import State
 from metering.clock import utc_now
 from proxy.settings import Settings
 from tests.console.serving import LEDGER_SECRET, serving
+from tests.running import NAMESPACE_SECRET
 
 
 @pytest.mark.parametrize(
@@ -88,16 +89,15 @@ def test_all_stand_ins_but_the_first_keep_one_session_warm_unless_the_environmen
 
 def test_the_gateway_understands_what_it_is_told_of_the_pools() -> None:
     told = gateway_settings(PLANNED)
-    secret = "s" * 32
     values: dict[str, Any] = {name.removeprefix("TOLLGATE_").lower(): value for name, value in told.items()}
 
     settings = Settings.model_validate(
         {
             **values,
             "pools": json.loads(values["pools"]),
-            "storage": "x",
-            "namespace_secret": secret,
-            "ledger_secret": f"k1:{secret}",
+            "storage": "UseDevelopmentStorage=true",
+            "namespace_secret": NAMESPACE_SECRET,
+            "ledger_secret": LEDGER_SECRET,
         }
     )
 

@@ -11,7 +11,7 @@ from tests.stack.aside import running_aside
 from tests.stack.crowd import NotingPool, Reply, at_once, noting_pool
 from tests.stack.hosts import Hosts, running_hosts
 
-pytestmark = [pytest.mark.stack, pytest.mark.azurite, pytest.mark.slow]
+pytestmark = [pytest.mark.stack, pytest.mark.azurite, pytest.mark.slow, pytest.mark.alone]
 
 HOSTS = 4
 
