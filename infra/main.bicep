@@ -228,6 +228,10 @@ var rules = [
     says: 'alwaysReadyInstances: more instances than maximumInstances allows'
   }
   {
+    broken: zoneRedundant && alwaysReadyInstances == 1
+    says: 'alwaysReadyInstances: with zoneRedundant, take 0, or 2 and more'
+  }
+  {
     broken: zoneRedundant && !contains(['ZRS', 'GZRS'], redundancy)
     says: 'storageRedundancy: with zoneRedundant, take ZRS or GZRS'
   }

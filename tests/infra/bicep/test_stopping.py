@@ -20,6 +20,7 @@ def one_pool(**parts: Any) -> dict[str, Any]:
 
 CONTRADICTIONS: list[tuple[str, dict[str, Any]]] = [
     ("alwaysReadyInstances", {"alwaysReadyInstances": 3, "maximumInstances": 2}),
+    ("alwaysReadyInstances", {"zoneRedundant": True, "alwaysReadyInstances": 1}),
     ("storageRedundancy", {"zoneRedundant": True, "storageRedundancy": "LRS"}),
     ("containerImage", {"poolKind": "custom"}),
     ("containerImage", {"containerImage": "image"}),
