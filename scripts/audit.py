@@ -1,7 +1,8 @@
 """Look every locked package up in a database of known vulnerabilities: `make audit`.
 
 pip-audit ends well and says that no vulnerabilities are known also when it could not look. So its word is not taken: it
-is asked first about a package that is known to be vulnerable, and a package that it passed over was not looked up.
+is asked first about a package that is known to be vulnerable, and a package that it passed over was not looked up. Nor
+may it answer from what it has kept of an earlier look.
 
 Exit statuses: 0 nothing is known against any package, 1 something is, 3 it could not be looked up.
 """
@@ -42,20 +43,24 @@ def audit(run: Run) -> int:
         NotLookedUpError: The database cannot be reached, or does not know every package.
     """
     with tempfile.TemporaryDirectory() as scratch:
-        canary = Path(scratch) / "requirements.txt"
+        kept, canary = f"--cache-dir={scratch}/kept", Path(scratch) / "requirements.txt"
         canary.write_text(f"{CANARY}\n")
-        if not any(dependency.get("vulns") for dependency in _look_up(run, "--no-deps", f"--requirement={canary}")):
+        found = _look_up(run, kept, "--no-deps", f"--requirement={canary}")
+        if not any(dependency.get("vulns") for dependency in found):
             raise NotLookedUpError(f"no database of vulnerabilities can be reached: nothing was said against {CANARY}")
-    dependencies = _look_up(run, "--require-hashes", *(f"--requirement={ROOT / lock}" for lock in LOCKS))
+        dependencies = _look_up(run, kept, "--require-hashes", *(f"--requirement={ROOT / lock}" for lock in LOCKS))
     vulnerable = [dependency for dependency in dependencies if dependency.get("vulns")]
     passed_over = [str(dependency["name"]) for dependency in dependencies if "skip_reason" in dependency]
     for dependency in vulnerable:
         print(_told(dependency))
     if vulnerable:
+        if passed_over:
+            print(f"Not looked up: {', '.join(passed_over)}")
         return VULNERABLE
     if passed_over or not dependencies:
         raise NotLookedUpError(f"these were not looked up: {', '.join(passed_over) or 'all'}")
-    print(f"Nothing is known against any of the {len(dependencies)} packages in {' and '.join(LOCKS)}.")
+    named = f"{len(dependencies)} packages that {' and '.join(LOCKS)} name for this system"
+    print(f"Nothing is known against any of the {named}.")
     return CLEAN
 
 

@@ -25,11 +25,14 @@ class Told:
     answers: list[Sequence[dict[str, Any]] | str]
     asked: list[Sequence[str]] = field(default_factory=list)
     read: list[str] = field(default_factory=list)
+    kept: list[bool] = field(default_factory=list)  # whether anything was, before the question
 
     def __call__(self, options: Sequence[str]) -> "subprocess.CompletedProcess[str]":
         self.asked.append(options)
         files = [option.partition("=")[2] for option in options if option.startswith("--requirement=")]
         self.read += [Path(file).read_text() for file in files]
+        [cache] = [option.partition("=")[2] for option in options if option.startswith("--cache-dir=")]
+        self.kept.append(Path(cache).exists())
         answer = self.answers[len(self.asked) - 1]
         if isinstance(answer, str):
             return subprocess.CompletedProcess(options, 1, "", answer)
@@ -43,13 +46,14 @@ def test_nothing_is_known_if_the_canary_was_found_and_nothing_else(capsys: pytes
     assert audit(told) == 0
 
     assert told.read == [f"{CANARY}\n", *((ROOT / lock).read_text() for lock in LOCKS)]
+    assert told.kept == [False, False]
     assert capsys.readouterr().out.startswith("Nothing is known against any of the 1 packages")
 
 
 def test_what_is_known_is_told_by_package(capsys: pytest.CaptureFixture[str]) -> None:
     assert audit(Told([[BAD], [GOOD, BAD, PASSED_OVER]])) == 1
 
-    assert capsys.readouterr().out == "jinja2 2.10: PYSEC-2019-217 (mended in 2.10.1)\n"
+    assert capsys.readouterr().out == "jinja2 2.10: PYSEC-2019-217 (mended in 2.10.1)\nNot looked up: httpx\n"
 
 
 @pytest.mark.parametrize("canary", [[BAD | {"vulns": []}], [PASSED_OVER], []])

@@ -38,6 +38,7 @@ JUNK = (
     "proxy/mcp/__pycache__/server.cpython-313.pyc",
     "pyproject.toml",
     "requirements-dev.txt",
+    "tests/.hidden/example.env",
     "tests/clients/example/drive.py",
     "tollgate.zip",
 )
@@ -84,12 +85,13 @@ def core_tools_take(path: str, ignored: str) -> bool:
     """Say whether Core Tools put a file into the package.
 
     They read a line as the beginning of paths, where `*` stands for at least one character that is no slash, and `**`
-    for any. What they leave out unasked is not left to them here.
+    for any; it ends where a word does, so that `docs/` says nothing of `docs/.hidden`. What they leave out unasked is
+    not left to them here.
     """
     lines = [line.strip() for line in ignored.splitlines()]
     patterns = [re.escape(line.removeprefix("/")) for line in lines if line and not line.startswith("#")]
     return not any(
-        re.match(pattern.replace(r"\*\*", ".+").replace(r"\*", "[^/]+"), path, re.ASCII) for pattern in patterns
+        re.match(pattern.replace(r"\*\*", ".+").replace(r"\*", "[^/]+") + r"\b", path, re.ASCII) for pattern in patterns
     )
 
 
