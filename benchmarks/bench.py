@@ -6,7 +6,7 @@ Every covered call of the run is counted by the taps, so the claim about warm ca
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from benchmarks.contention import Contention, contend
+from benchmarks.contention import Contention, Effort, contend
 from benchmarks.deployment import Deployment, cpu_seconds
 from benchmarks.figures import Round, Sample, Steady, StorageFigures, Tally, Way, WayFigures, compare, tally
 from benchmarks.tap import StorageTap
@@ -83,7 +83,7 @@ async def run(deployment: Deployment, plan: Plan, tell: Tell) -> Results:
         steady=steady,
     )
     ways = {connections: compare([round_[connections] for round_ in rounds]) for connections in plan.connections}
-    contention = await contend(deployment.storage, plan.seconds, tell)
+    contention = await contend(deployment.storage, Effort.of(plan.seconds), tell)
     return Results(plan=plan, ways=ways, storage=storage, contention=contention)
 
 

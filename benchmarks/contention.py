@@ -28,9 +28,6 @@ from proxy.storage import open_tables
 
 SESSIONS = (1, 16, 64, 256)  # that begin at once
 INSTANCES = (1, 4)
-BURSTS_MAX = 50
-BURSTS_SHARE = 1 / 40  # of the time: what bursts of one kind may take before the last of them begins
-BURST_SHARE_MAX = 1 / 4  # of the time: after which a burst is cut off
 PAUSE_SECONDS_MIN = 0.01
 PAUSE_SECONDS_MAX = (
     5.0  # the naive way is at its best with long pauses: with 0.4 s, 256 sessions hardly ever get through
@@ -45,6 +42,26 @@ class Scheme(StrEnum):
 
     TOLLGATE = "tollgate"
     NAIVE = "one_transaction_per_charge"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effort:
+    """How much is made of each kind.
+
+    Attributes:
+        bursts_max: of one kind; there is always one.
+        bursts_seconds: that bursts of one kind may take before the last of them begins.
+        burst_seconds_max: after which a burst is cut off.
+    """
+
+    bursts_max: int
+    bursts_seconds: float
+    burst_seconds_max: float
+
+    @classmethod
+    def of(cls, seconds: float) -> "Effort":
+        """Take about so long for all kinds, and twice that at worst."""
+        return cls(bursts_max=50, bursts_seconds=seconds / 40, burst_seconds_max=seconds / 4)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,8 +85,10 @@ class Contention:
     p99_ms: float | None
 
 
-async def contend(storage: str, seconds: float, tell: Callable[[str], None]) -> Sequence[Contention]:
-    """Measure all kinds, the two schemes of each next to each other; takes about `seconds`, and twice that at worst."""
+async def contend(
+    storage: str, effort: Effort, tell: Callable[[str], None], *, at_once: Sequence[int] = SESSIONS
+) -> Sequence[Contention]:
+    """Measure all kinds, the two schemes of each next to each other."""
     found = []
     async with AsyncExitStack() as closing:
         stores = [
@@ -82,25 +101,25 @@ async def contend(storage: str, seconds: float, tell: Callable[[str], None]) -> 
             Scheme.NAIVE: naive,
         }
         for charges in schemes.values():
-            await _burst(charges, 2 * len(charges), seconds)  # opens connections
+            await _burst(charges, 2 * len(charges), effort.burst_seconds_max)  # opens connections
         for instances in INSTANCES:
-            for sessions in SESSIONS:
+            for sessions in at_once:
                 tell(f"new sessions at once: {sessions}, instances: {instances}")
                 found += [
-                    await _bursts(scheme, charges[:instances], sessions, seconds) for scheme, charges in schemes.items()
+                    await _bursts(scheme, charges[:instances], sessions, effort) for scheme, charges in schemes.items()
                 ]
         for meter in meters:
             await meter.aclose()
     return found
 
 
-async def _bursts(scheme: Scheme, charges: Sequence[Charge], sessions: int, seconds: float) -> Contention:
+async def _bursts(scheme: Scheme, charges: Sequence[Charge], sessions: int, effort: Effort) -> Contention:
     started = time.perf_counter()
     latencies: list[float] = []
     bursts, elapsed = 0, 0.0
-    while (bursts < BURSTS_MAX and time.perf_counter() - started < seconds * BURSTS_SHARE) or not bursts:
+    while not bursts or (bursts < effort.bursts_max and time.perf_counter() - started < effort.bursts_seconds):
         begun = time.perf_counter()
-        latencies += await _burst(charges, sessions, seconds * BURST_SHARE_MAX)
+        latencies += await _burst(charges, sessions, effort.burst_seconds_max)
         elapsed += time.perf_counter() - begun
         bursts += 1
     latencies.sort()
