@@ -187,7 +187,13 @@ async def _create(table: Table, entity: Entity) -> bool:
     """Add a row, and the table before it if need be; False if the row exists."""
 
     async def add() -> None:
-        await table.create_entity(entity)
+        try:
+            await table.create_entity(entity)
+        except AttributeError as error:
+            # azure-data-tables 12.7.0 trips over an error that came without a response: nobody gave it a token.
+            if isinstance(error.__context__, AzureError):
+                raise DirectoryUnavailable from error
+            raise
 
     with _reaching_storage():
         try:

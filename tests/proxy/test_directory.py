@@ -6,10 +6,12 @@ from collections.abc import AsyncIterable, AsyncIterator, Awaitable
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 import pytest
-from azure.core.exceptions import ServiceRequestError
+from azure.core.credentials import AccessToken
+from azure.core.credentials_async import AsyncTokenCredential
+from azure.core.exceptions import ClientAuthenticationError, ServiceRequestError
 from azure.data.tables import UpdateMode
 from azure.data.tables.aio import TableServiceClient
 
@@ -18,7 +20,7 @@ from proxy.directory import Directory
 from proxy.errors import ErrorCode, GatewayError
 from proxy.storage import open_tables
 from proxy.table_tenants import Entity, Table, TenantTables
-from proxy.tenants import OPERATOR_SCOPES, TENANT_SCOPES, Scope, Tenant, mint_key
+from proxy.tenants import OPERATOR_SCOPES, TENANT_SCOPES, ApiKey, Scope, Tenant, mint_key
 from tests.support.building import MORNING, FakeClock
 
 pytestmark = pytest.mark.azurite
@@ -435,6 +437,31 @@ async def test_without_storage_every_change_says_so(world: World) -> None:
     ):
         with pytest.raises(GatewayError, match="MeteringUnavailable"):
             await change
+
+
+class NoToken:
+    """A credential that cannot be had now."""
+
+    async def get_token(self, *_: str, **__: Any) -> AccessToken:
+        raise ClientAuthenticationError
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+async def test_without_a_token_for_storage_every_change_says_so() -> None:
+    credential = cast(AsyncTokenCredential, NoToken())
+    async with TableServiceClient("https://example.invalid", credential=credential) as service:
+        tables = TenantTables(service)
+        key = ApiKey(id="0" * 12, tenant_id="acme", label="", scopes=TENANT_SCOPES, sha256="", created_at=MORNING)
+        for change in (
+            tables.put_tenant(ACME, now=MORNING),
+            tables.tenant("acme"),
+            tables.add_key(key),
+            tables.key("0" * 12),
+        ):
+            with pytest.raises(GatewayError, match="MeteringUnavailable"):
+                await change
 
 
 async def test_a_change_that_fails_takes_nothing_from_those_in_use(world: World) -> None:
