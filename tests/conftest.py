@@ -1,5 +1,6 @@
 """What tests of several folders share: a real table storage, and the whole local stack."""
 
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -8,6 +9,12 @@ from typing import Any
 import pytest
 
 from tests.running import running_stack, running_storage
+
+
+def pytest_configure() -> None:
+    """Give Ctrl-C its meaning back for the processes of tests: a script's background jobs are started to ignore it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import select
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -94,6 +95,8 @@ class Screen:
         os.write(self.descriptor, text.encode())
 
     def _read(self) -> bool:
+        ready, _, _ = select.select([self.descriptor], [], [], PROCESS_SECONDS)
+        assert ready, f"nothing more came than {self.seen!r}"
         try:
             content = os.read(self.descriptor, 65_536)
         except OSError:  # how Linux says that nobody holds the terminal any more

@@ -44,10 +44,13 @@ class Ingestion:
         """List what came of a type, such as `MessageData`."""
         return [e for e in list(self.envelopes) if e.get("data", {}).get("baseType") == kind]
 
+    def spans(self) -> list[dict[str, Any]]:
+        """List the spans that came."""
+        return self.of_type("RequestData") + self.of_type("RemoteDependencyData")
+
     def named(self, name: str) -> list[dict[str, Any]]:
         """List the spans of a name."""
-        spans = self.of_type("RequestData") + self.of_type("RemoteDependencyData")
-        return [span for span in spans if span["data"]["baseData"].get("name") == name]
+        return [span for span in self.spans() if span["data"]["baseData"].get("name") == name]
 
     def metrics(self) -> set[str]:
         """Name the metrics that came."""
@@ -58,7 +61,8 @@ class Ingestion:
         deadline = time.monotonic() + HEARD_SECONDS
         with self.came:
             while not enough():
-                assert self.came.wait(deadline - time.monotonic()), f"heard only {self.metrics()} and {self.envelopes}"
+                heard = sorted(self.metrics()), [span["data"]["baseData"].get("name") for span in self.spans()]
+                assert self.came.wait(max(0.0, deadline - time.monotonic())), f"heard only {heard}"
 
 
 @contextmanager
@@ -104,6 +108,8 @@ def test_what_leaves_a_host_is_one_trace_and_counts_and_no_secret(stack: dict[st
             "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": OTHERS,
             "OTEL_METRIC_EXPORT_INTERVAL": "1000",
             "OTEL_SERVICE_NAME": "tollgate",
+            "OTEL_TRACES_SAMPLER": "microsoft.rate_limited",  # as the deployment has it, but for the rate
+            "OTEL_TRACES_SAMPLER_ARG": "1000000",
         }
         folder = tmp_path / "hosts"
         with running_hosts(
