@@ -44,6 +44,11 @@ ROUNDS = 3
 READS_AT_ONCE = 32
 START_SECONDS = 60
 STOP_SECONDS = 10
+PRICES = {
+    "TOLLGATE_RATE_PER_SESSION_HOUR": "0.03",
+    "TOLLGATE_CURRENCY": "USD",
+    "TOLLGATE_POOL_RATE_PER_SESSION_HOUR": "0.03",
+}
 
 type Tell = Callable[[str], None]
 
@@ -114,7 +119,7 @@ class Months:
             billed_tail_seconds=None,
         )
         nowhere = free_port()  # nobody calls the pool
-        return part_environment(options, State.new(increment_seconds), storage_port, nowhere, plain)
+        return part_environment(options, State.new(increment_seconds), storage_port, nowhere, {**plain, **PRICES})
 
     async def _start(
         self, running: contextlib.AsyncExitStack, name: str, module: str, environment: Mapping[str, str], *options: str

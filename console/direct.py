@@ -21,7 +21,7 @@ from proxy.bootstrap import build_ledger
 from proxy.directory import Directory
 from proxy.errors import GatewayError
 from proxy.messages import GatewayRequest, GatewayResponse
-from proxy.settings import LedgerSettings, SettingsError, StorageSettings, read_settings
+from proxy.settings import DirectSettings, SettingsError, StorageSettings, read_settings
 from proxy.storage import open_tables
 from proxy.storage_access import NotSignedIn, refusal_of, signed_in
 from proxy.table_tenants import TenantTables
@@ -79,7 +79,7 @@ async def directly(clock: Clock) -> AsyncIterator[DirectBackend]:
         @cache
         def books() -> Books:
             with _reading_settings():
-                parts = build_ledger(read_settings(LedgerSettings), service, clock=clock)
+                parts = build_ledger(read_settings(DirectSettings), service, clock=clock)
             opened.push_async_callback(parts.aclose)
             return build_books(parts)
 

@@ -56,7 +56,7 @@ param storageRedundancy string = ''
 @description('Whether a lock keeps the storage account, and with it the ledger, from being deleted.')
 param lockStorage bool = true
 
-@description('Whether a vault that was deleted under the same name is brought back with its secrets.')
+@description('Whether a vault that was deleted under the same name is brought back; for one deployment, then false.')
 param recoverVault bool = false
 
 // The session pools
@@ -210,6 +210,12 @@ var unfitNames = filter(poolNames, it => empty(it) || length(it) > 40 || startsW
 var poolSizes = map(additionalPools, pool => pool.?maxSessions ?? 100)
 var customPools = filter(additionalPools, pool => pool.?kind == 'custom')
 var plainPools = filter(additionalPools, pool => pool.?kind != 'custom')
+var plainParts = ['name', 'kind', 'maxSessions', 'egress']
+var customParts = concat(plainParts, ['readySessions', 'image', 'port', 'cpu', 'memory'])
+var strayParts = flatten(map(additionalPools, pool => filter(objectKeys(pool), key => !contains(customParts, key))))
+var unfitParts = flatten(map(plainPools, pool => filter(objectKeys(pool), key => !contains(plainParts, key))))
+var cores = ['0.25', '0.5', '0.75', '1.0', '1.25', '1.5', '1.75', '2.0']
+var memories = concat([containerMemory], map(customPools, pool => pool.?memory ?? containerMemory))
 
 // What is left of a text when it is split at every character that it may have: nothing, if it is sound.
 var digits = split('0 1 2 3 4 5 6 7 8 9', ' ')
@@ -264,6 +270,10 @@ var rules = [
     says: 'poolReadySessions: only a new pool of kind custom keeps as many sessions ready as it is told'
   }
   {
+    broken: poolReadySessions > poolMaxSessions
+    says: 'poolReadySessions: more sessions than poolMaxSessions allows'
+  }
+  {
     broken: !empty(containerRegistryId) && !hasCustomPool
     says: 'containerRegistryId: only a pool of kind custom has an image to pull'
   }
@@ -300,8 +310,32 @@ var rules = [
     says: 'additionalPools: a pool of kind custom needs an image'
   }
   {
-    broken: !empty(filter(plainPools, pool => contains(pool, 'image') || contains(pool, 'readySessions')))
-    says: 'additionalPools: only pools of kind custom have image and readySessions'
+    broken: !empty(strayParts)
+    says: 'additionalPools: a pool has name, kind, maxSessions, egress, readySessions, image, port, cpu and memory'
+  }
+  {
+    broken: !empty(unfitParts)
+    says: 'additionalPools: only pools of kind custom have readySessions, image, port, cpu and memory'
+  }
+  {
+    broken: !empty(filter(customPools, pool => (pool.?readySessions ?? 0) < 0))
+    says: 'additionalPools: readySessions is 0 or more'
+  }
+  {
+    broken: !empty(filter(customPools, pool => (pool.?readySessions ?? 0) > (pool.?maxSessions ?? 100)))
+    says: 'additionalPools: more readySessions than maxSessions'
+  }
+  {
+    broken: !empty(filter(customPools, pool => (pool.?port ?? 1) < 1 || (pool.?port ?? 1) > 65535))
+    says: 'additionalPools: port is 1 to 65535'
+  }
+  {
+    broken: !empty(filter(customPools, pool => !contains(cores, pool.?cpu ?? '1.0')))
+    says: 'additionalPools: write cpu as 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 1.75 or 2.0, in quotes'
+  }
+  {
+    broken: !empty(filter(memories, size => !contains(['Gi', '.Gi'], join(split(size, digits), ''))))
+    says: 'containerMemory: write gibibytes like 1Gi or 0.5Gi; so does memory in additionalPools'
   }
   {
     broken: !privateNetwork && !empty(operatorIpAddresses)
@@ -474,6 +508,7 @@ module app 'modules/app.bicep' = {
     alwaysReadyInstances: alwaysReadyInstances
     zoneRedundant: zoneRedundant
     subnetId: privateNetwork ? network!.outputs.appSubnetId : ''
+    storageName: storage.outputs.name
     blobEndpoint: storage.outputs.blobEndpoint
     tableEndpoint: storage.outputs.tableEndpoint
     packagesUrl: storage.outputs.packagesUrl
@@ -531,6 +566,26 @@ output TOLLGATE_URL string = app.outputs.url
 @description('The ledger, the tenants and the keys; for commands with --direct.')
 output TOLLGATE_STORAGE string = storage.outputs.tableEndpoint
 
+// What commands on the storage itself count with, so that it is what the app counts with.
+
+@description('The increment in which session time is sold, in seconds.')
+output TOLLGATE_INCREMENT_SECONDS string = string(incrementSeconds)
+
+@description('Price of a session hour for tenants without a rate of their own.')
+output TOLLGATE_RATE_PER_SESSION_HOUR string = ratePerSessionHour
+
+@description('Currency of all prices.')
+output TOLLGATE_CURRENCY string = currency
+
+@description('What a session hour costs the operator.')
+output TOLLGATE_POOL_RATE_PER_SESSION_HOUR string = poolRatePerSessionHour
+
+@description('The granularity in which the pool bills, in seconds.')
+output TOLLGATE_POOL_BILLING_INCREMENT_SECONDS string = string(poolBillingIncrementSeconds)
+
+@description('Who bills, in FOCUS exports.')
+output TOLLGATE_ISSUER string = issuer
+
 @description('The management endpoints of the pool `default`, as in the setting of this name.')
 output TOLLGATE_POOL_ENDPOINTS string = join(pools.outputs.endpoints, ',')
 
@@ -542,3 +597,6 @@ output AZURE_FUNCTION_APP_NAME string = app.outputs.name
 
 @description('The vault with the two secrets.')
 output AZURE_KEY_VAULT_NAME string = vault.outputs.name
+
+@description('The workspace, for `az monitor log-analytics query`.')
+output AZURE_LOG_ANALYTICS_WORKSPACE_ID string = monitoring.outputs.customerId

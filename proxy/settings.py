@@ -98,6 +98,18 @@ class LedgerSettings(StorageSettings):
         return self.pool_cooldown_seconds if self.billed_tail_seconds is None else self.billed_tail_seconds
 
 
+class DirectSettings(LedgerSettings):
+    """What commands need that work on the ledger's storage themselves.
+
+    What minutes and prices are made of has no default here: nobody would see that the app counts with something else.
+    """
+
+    increment_seconds: int = Field(ge=1)
+    rate_per_session_hour: Decimal = Field(ge=0)
+    currency: str = Field(pattern=r"^[A-Z]{3}$")
+    pool_rate_per_session_hour: Decimal = Field(ge=0)
+
+
 class Settings(LedgerSettings):
     """What the gateway needs; see the table in the README. Read once, at start."""
 

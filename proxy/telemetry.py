@@ -169,7 +169,10 @@ class Telemetry:
     def pool_answered(
         self, span: trace.Span | None, *, pool: str, operation: str, outcome: str, status: int | None, seconds: float
     ) -> None:
-        """Time a call to the pool, and end its span. `outcome`: `answered`, `refused`, `not_sent` or `no_answer`."""
+        """Time a call to the pool, and end its span.
+
+        `outcome` is `answered`, `refused`, `not_sent`, `no_answer`, or `cancelled` if nobody waited for it any more.
+        """
         labels = {"tollgate.pool": pool, "tollgate.operation": operation, "tollgate.outcome": outcome}
         self._pool_seconds.record(seconds, labels)
         if span is not None:

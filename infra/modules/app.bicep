@@ -37,7 +37,10 @@ param zoneRedundant bool
 @description('The subnet that the app goes out through; empty: none.')
 param subnetId string
 
-@description('Where blobs of the storage account are.')
+@description('The storage account.')
+param storageName string
+
+@description('Where its blobs are.')
 param blobEndpoint string
 
 @description('Where its tables are.')
@@ -62,6 +65,8 @@ param ledgerSecretUri string
 param settings object
 
 var ownSettings = {
+  // The host can trip over the addresses alone when it starts; the account's name keeps it from that.
+  AzureWebJobsStorage__accountName: storageName
   AzureWebJobsStorage__blobServiceUri: blobEndpoint
   AzureWebJobsStorage__tableServiceUri: tableEndpoint
   AzureWebJobsStorage__credential: 'managedidentity'

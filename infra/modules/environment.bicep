@@ -9,8 +9,11 @@ param location string
 @description('Tags of the resource.')
 param tags object
 
-@description('The workspace that gets the logs of the sessions.')
+@description('The workspace that is told what becomes of sessions.')
 param workspaceId string
+
+// What containers print is the tenants' own, and stays out of the workspace: no AppEnvSessionConsoleLogs.
+var categories = ['AppEnvSessionLifeCycleLogs', 'AppEnvSessionPoolEventLogs', 'ContainerAppSystemLogs']
 
 resource managedEnvironment 'Microsoft.App/managedEnvironments@2025-07-01' = {
   name: name
@@ -28,7 +31,7 @@ resource logs 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
   scope: managedEnvironment
   properties: {
     workspaceId: workspaceId
-    logs: [{ categoryGroup: 'allLogs', enabled: true }]
+    logs: [for category in categories: { category: category, enabled: true }]
   }
 }
 

@@ -50,6 +50,9 @@ resource insights 'Microsoft.Insights/components@2020-02-02' = {
 @description('The resource id of the workspace.')
 output workspaceId string = workspace.id
 
+@description('What asks the workspace name it by.')
+output customerId string = workspace.properties.customerId
+
 @description('The resource id of Application Insights.')
 output insightsId string = insights.id
 

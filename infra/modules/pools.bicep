@@ -12,7 +12,7 @@ param tags object
 @description('Who uses the pools: the identity of the app.')
 param appPrincipalId string
 
-@description('The workspace that gets the logs of custom containers.')
+@description('The workspace that is told what becomes of sessions of custom containers.')
 param workspaceId string
 
 @description('How long pools keep a session after its last call, in seconds.')
@@ -57,7 +57,7 @@ var poolParts = split(isNew ? '${resourceGroup().id}/providers/none/sessionPools
 module registryAccess 'registryAccess.bicep' = if (pullsByIdentity) {
   name: 'registry-access-${token}'
   scope: resourceGroup(registryParts[2], registryParts[4])
-  params: { name: registryParts[8], principalId: pullIdentity!.outputs.principalId }
+  params: { name: registryParts[8], principalId: pullsByIdentity ? pullIdentity!.outputs.principalId : '' }
 }
 
 var numbers = range(0, isNew ? defaultPool.count : 0)

@@ -10,8 +10,7 @@ param location string
 @description('Tags of the resource.')
 param tags object
 
-@description('How many copies there are, and where.')
-@allowed(['LRS', 'ZRS', 'GRS', 'GZRS'])
+@description('How many copies there are, and where: LRS, ZRS, GRS or GZRS.')
 param redundancy string
 
 @description('Whether it is closed to all but private endpoints and the addresses below.')

@@ -6,13 +6,13 @@ import pytest
 
 from metering.clock import utc_now
 from tests.console.serving import LEDGER_SECRET, fresh_id, serving
-from tests.console.terminals import Terminal
+from tests.console.terminals import Terminal, on_storage
 
 
 @pytest.fixture(scope="module")
 def direct(azurite: str) -> Terminal:
     """Work on the storage itself."""
-    return Terminal({"TOLLGATE_STORAGE": azurite, "TOLLGATE_LEDGER_SECRET": LEDGER_SECRET}, ("--direct",))
+    return on_storage(azurite, LEDGER_SECRET)
 
 
 @pytest.fixture(scope="module")

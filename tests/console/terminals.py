@@ -16,9 +16,13 @@ from typer.testing import CliRunner
 from console.main import app
 from tests.running import ROOT
 
-NO_SETTINGS = dict.fromkeys(
-    ("TOLLGATE_URL", "TOLLGATE_KEY", "TOLLGATE_STORAGE", "TOLLGATE_LEDGER_SECRET", "TOLLGATE_INCREMENT_SECONDS"), ""
-)
+MONEY = {  # what commands on the storage itself count with, as the tests' gateways do
+    "TOLLGATE_INCREMENT_SECONDS": "300",
+    "TOLLGATE_RATE_PER_SESSION_HOUR": "0.03",
+    "TOLLGATE_CURRENCY": "USD",
+    "TOLLGATE_POOL_RATE_PER_SESSION_HOUR": "0.03",
+}
+NO_SETTINGS = dict.fromkeys(("TOLLGATE_URL", "TOLLGATE_KEY", "TOLLGATE_STORAGE", "TOLLGATE_LEDGER_SECRET", *MONEY), "")
 PROCESS_SECONDS = 60
 
 
@@ -70,6 +74,12 @@ class Terminal:
         environment = {**kept, "TERM": "xterm-256color", "COLUMNS": "120", **self.environment}
         command = [sys.executable, "-m", "console", *arguments, *self.options]
         return subprocess.Popen(command, cwd=ROOT, env=environment, **more)
+
+
+def on_storage(storage: str, ledger_secret: str) -> Terminal:
+    """Make a terminal whose commands work on the storage itself."""
+    environment = {**MONEY, "TOLLGATE_STORAGE": storage, "TOLLGATE_LEDGER_SECRET": ledger_secret}
+    return Terminal(environment, ("--direct",))
 
 
 @dataclass

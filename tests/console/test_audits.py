@@ -18,7 +18,7 @@ from metering.table_store import TABLE_NAME
 from proxy.storage import open_tables
 from proxy.tenants import OPERATOR_SCOPES
 from tests.console.serving import LEDGER_SECRET, fresh_id, open_parts, serving
-from tests.console.terminals import Terminal
+from tests.console.terminals import Terminal, on_storage
 from tests.console.test_operator_api import Operator
 from tests.support.building import MORNING, FakeClock, admit
 
@@ -149,7 +149,7 @@ async def test_a_session_that_is_gone_at_the_second_look_is_not_reported(audited
 
 @pytest.fixture(scope="module")
 def direct(azurite: str) -> Terminal:
-    return Terminal({"TOLLGATE_STORAGE": azurite, "TOLLGATE_LEDGER_SECRET": LEDGER_SECRET}, ("--direct",))
+    return on_storage(azurite, LEDGER_SECRET)
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from tests.console.terminals import Ended, Terminal
+from tests.console.serving import LEDGER_SECRET
+from tests.console.terminals import MONEY, Ended, Terminal, on_storage
 from tests.infra.certificates import make_certificate
 
 FIRST = ("keys", "create", "--operator", "--label", "first", "--direct")
@@ -167,9 +168,24 @@ def test_whoever_is_not_signed_in_is_told_how_in_a_line(entra: Entra) -> None:
     ],
 )
 def test_what_is_about_the_ledger_says_that_its_secret_is_missing(arguments: tuple[str, ...], azurite: str) -> None:
-    ended = Terminal({"TOLLGATE_STORAGE": azurite}, ("--direct",)).run(*arguments)
+    ended = Terminal({**MONEY, "TOLLGATE_STORAGE": azurite}, ("--direct",)).run(*arguments)
 
     assert (ended.status, ended.complaint) == (2, "TOLLGATE_LEDGER_SECRET: is not set")
+
+
+@pytest.mark.parametrize("missing", MONEY)
+@pytest.mark.parametrize(
+    "arguments",
+    [("adjust", "acme", "5", "--reason", "r"), ("close", "2026-10", "--yes"), ("verify", "--tenant", "acme")],
+)
+def test_nothing_that_money_is_counted_with_is_taken_for_granted(
+    arguments: tuple[str, ...], missing: str, azurite: str
+) -> None:
+    terminal = on_storage(azurite, LEDGER_SECRET)
+
+    ended = Terminal({**terminal.environment, missing: ""}, terminal.options).run(*arguments)
+
+    assert (ended.status, ended.complaint) == (2, f"{missing}: is not set")
 
 
 def test_tenants_and_keys_need_nothing_but_the_storage(azurite: str) -> None:

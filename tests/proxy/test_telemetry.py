@@ -1,5 +1,6 @@
 """What goes out about a call: one trace, counts that agree with the ledger, and nothing that is a secret."""
 
+import asyncio
 import logging
 import re
 from typing import Any
@@ -10,9 +11,12 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 
 from metering.entries import Kind
 from metering.store import LedgerUnavailable
+from proxy.calls import PoolCall
 from proxy.errors import ErrorCode
+from proxy.operations import Effect
 from proxy.pool import Answered, NoAnswer, NotSent, PoolOutcome, Refused
 from proxy.telemetry import Telemetry, is_exported
+from proxy.watched_pool import WatchedPool
 from tests.running import ROOT
 from tests.support.building import granularity
 from tests.support.gates import ENDPOINT, Gate, answered
@@ -143,6 +147,37 @@ async def test_a_call_to_the_pool_is_timed_by_its_outcome(outcome: PoolOutcome, 
     await gate.call()
 
     labels = {"tollgate.pool": "default", "tollgate.operation": "code.execute", "tollgate.outcome": name}
+    assert heard.values("tollgate.pool.duration") == [(labels, 1)]
+
+
+async def test_a_call_to_the_pool_that_nobody_waits_for_any_more_is_timed_as_cancelled() -> None:
+    heard = Heard()
+    reached = asyncio.Event()
+
+    class Silent:
+        async def send(self, _: PoolCall) -> PoolOutcome:
+            reached.set()
+            await asyncio.Event().wait()
+            raise AssertionError
+
+    call = PoolCall(
+        endpoint=ENDPOINT,
+        method="POST",
+        path="/code/execute",
+        query="",
+        headers={},
+        body=b"",
+        effect=Effect.EXECUTES,
+        pool="default",
+        operation="code.execute",
+    )
+    sending = asyncio.create_task(WatchedPool(Silent(), heard.telemetry).send(call))
+    await reached.wait()
+    sending.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await sending
+
+    labels = {"tollgate.pool": "default", "tollgate.operation": "code.execute", "tollgate.outcome": "cancelled"}
     assert heard.values("tollgate.pool.duration") == [(labels, 1)]
 
 

@@ -15,7 +15,7 @@ from azure.data.tables import TableServiceClient
 from metering.table_store import TABLE_NAME, TableLedgerStore
 from proxy.storage import open_tables
 from tests.console.serving import LEDGER_SECRET
-from tests.console.terminals import Terminal
+from tests.console.terminals import Terminal, on_storage
 from tests.running import ROOT, running_storage
 from tests.support.building import FakeClock, admit, meter
 
@@ -33,8 +33,7 @@ class Place:
 
     @property
     def terminal(self) -> Terminal:
-        environment = {"TOLLGATE_STORAGE": self.storage, "TOLLGATE_LEDGER_SECRET": LEDGER_SECRET}
-        return Terminal(environment, ("--direct",))
+        return on_storage(self.storage, LEDGER_SECRET)
 
     def verify(self) -> tuple[int, int]:
         """Verify all that is there: the status, and how many entries were read."""

@@ -14,11 +14,11 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.infra.bicep.tollgate import app_settings, deployed
 from tests.running import LEDGER_SECRET, NAMESPACE_SECRET
 from tests.stack.hosts import running_hosts
 
 HEARD_SECONDS = 60
-OTHERS = "azure_sdk,django,fastapi,flask,httpx,psycopg2,requests,urllib,urllib3"  # as the deployment has it
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow]
@@ -97,19 +97,22 @@ def ingesting() -> Iterator[Ingestion]:
 
 
 def test_what_leaves_a_host_is_one_trace_and_counts_and_no_secret(stack: dict[str, Any], tmp_path: Path) -> None:
+    of_deployment = {
+        name: value
+        for name, value in app_settings(deployed()).items()
+        if name.startswith(("APPLICATIONINSIGHTS_", "OTEL_", "PYTHON_APPLICATIONINSIGHTS_"))
+    }
+    del of_deployment["APPLICATIONINSIGHTS_AUTHENTICATION_STRING"]  # there is no identity here
     with ingesting() as ingestion:
         platform = {
+            **of_deployment,
             "APPLICATIONINSIGHTS_CONNECTION_STRING": (
                 "InstrumentationKey=00000000-0000-0000-0000-000000000001;"
                 f"IngestionEndpoint={ingestion.url};LiveEndpoint={ingestion.url}"
             ),
-            "PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY": "true",
             "APPLICATIONINSIGHTS_STATSBEAT_DISABLED_ALL": "true",
-            "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": OTHERS,
             "OTEL_METRIC_EXPORT_INTERVAL": "1000",
-            "OTEL_SERVICE_NAME": "tollgate",
-            "OTEL_TRACES_SAMPLER": "microsoft.rate_limited",  # as the deployment has it, but for the rate
-            "OTEL_TRACES_SAMPLER_ARG": "1000000",
+            "OTEL_TRACES_SAMPLER_ARG": "1000000",  # a second: every one
         }
         folder = tmp_path / "hosts"
         with running_hosts(

@@ -7,7 +7,7 @@ from tests.infra.bicep.bodies import chain_of
 from tests.infra.bicep.declarations import Module, Param, Template
 from tests.infra.bicep.kinds import allowed_values, kind_of, kind_of_type, possible_values
 from tests.infra.bicep.reading import read_template
-from tests.infra.bicep.syntax import Expr, Object, Text, walk
+from tests.infra.bicep.syntax import Expr, Name, Object, Text, walk
 
 OF_MODULES = ("name", "scope", "params", "dependsOn")
 
@@ -73,6 +73,11 @@ class _Fit:
             literal = option.plain if isinstance(option, Text) else getattr(option, "value", None)
             if allowed is not None and literal is not None and literal not in allowed:
                 yield value.line, f"{self.param.name} does not take {literal!r}"
+            if allowed is not None and isinstance(option, Name) and option.name in self.template.params:
+                # The compiler does not follow conditions: a variable is all that any branch of it may be.
+                given = allowed_values(self.template.params[option.name], self.template)
+                if given is None or not set(given) <= set(allowed):
+                    yield value.line, f"{self.param.name} does not take all that {option.name} may be"
 
 
 def unknown_outputs(template: Template) -> list[str]:

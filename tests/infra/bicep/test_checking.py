@@ -98,6 +98,13 @@ PLANTED: list[tuple[Check, str, str, str]] = [
     (modules.wrong_module_calls, "further: pools", "more: pools", "has no param more"),
     (modules.wrong_module_calls, "    secret: seed\n", "", "secret is not passed"),
     (modules.wrong_module_calls, "kind: kind\n", "kind: 'ruby'\n", "kind does not take 'ruby'"),
+    (modules.wrong_module_calls, "kind: kind\n", "kind: image\n", "kind does not take all that image may be"),
+    (
+        modules.wrong_module_calls,
+        "kind: kind\n",
+        "kind: empty(image) ? 'python' : image\n",
+        "kind does not take all that image may be",
+    ),
     (
         modules.wrong_module_calls,
         "cooldownSeconds: cool",

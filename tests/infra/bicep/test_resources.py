@@ -17,6 +17,8 @@ from tests.infra.bicep.tollgate import (
     site_of,
 )
 
+MINUTES_LATE = 5  # a minute until metrics leave, and up to three until they can be asked for
+
 
 @every_case
 def test_the_app_may_use_each_of_its_pools(parameters: dict[str, Any], app: App) -> None:
@@ -192,3 +194,29 @@ def test_no_two_modules_are_one_deployment(parameters: dict[str, Any]) -> None:
 
     assert len({(where, name.lower()) for where, name in modules}) == len(modules)
     assert not [name for _, name in modules if not re.fullmatch(r"[\w.()-]{1,64}", name)]
+
+
+@every_case
+def test_no_metric_is_late_for_every_window_of_a_rule(parameters: dict[str, Any]) -> None:
+    rules = deployed(**parameters).of_type("Microsoft.Insights/scheduledQueryRules")
+
+    assert rules
+    for rule in rules:
+        window, every = (minutes(rule.body["properties"][name]) for name in ("windowSize", "evaluationFrequency"))
+        assert window >= every + MINUTES_LATE, rule.name
+
+
+def minutes(duration: str) -> int:
+    found = re.fullmatch(r"PT(?:(\d+)H)?(?:(\d+)M)?", duration)
+    assert found is not None
+    return 60 * int(found[1] or 0) + int(found[2] or 0)
+
+
+@every_case
+def test_what_containers_print_stays_out_of_the_workspace(parameters: dict[str, Any]) -> None:
+    for setting in deployed(**parameters).of_type("Microsoft.Insights/diagnosticSettings"):
+        kept = [log.get("category") or log["categoryGroup"] for log in setting.body["properties"]["logs"]]
+        assert kept in (
+            ["audit"],
+            ["AppEnvSessionLifeCycleLogs", "AppEnvSessionPoolEventLogs", "ContainerAppSystemLogs"],
+        )

@@ -18,6 +18,10 @@ def one_pool(**parts: Any) -> dict[str, Any]:
     return {"additionalPools": [{"name": "more", "kind": "node"} | parts]}
 
 
+def custom_pool(**parts: Any) -> dict[str, Any]:
+    return one_pool(kind="custom", image="image", **parts)
+
+
 CONTRADICTIONS: list[tuple[str, dict[str, Any]]] = [
     ("alwaysReadyInstances", {"alwaysReadyInstances": 3, "maximumInstances": 2}),
     ("alwaysReadyInstances", {"zoneRedundant": True, "alwaysReadyInstances": 1}),
@@ -31,6 +35,7 @@ CONTRADICTIONS: list[tuple[str, dict[str, Any]]] = [
     ("existingPoolId", {"existingPoolId": REGISTRY}),
     ("additionalPools", {"existingPoolId": EXISTING_POOL} | one_pool()),
     ("poolReadySessions", {"poolReadySessions": 1}),
+    ("poolReadySessions", CUSTOM | {"poolReadySessions": 101}),
     ("containerRegistryId", {"containerRegistryId": REGISTRY}),
     ("containerRegistryId", CUSTOM | {"containerRegistryId": "images"}),
     ("containerEnvironmentId", {"containerEnvironmentId": ENVIRONMENT}),
@@ -47,6 +52,20 @@ CONTRADICTIONS: list[tuple[str, dict[str, Any]]] = [
     ("additionalPools", one_pool(kind="custom")),
     ("additionalPools", one_pool(image="image")),
     ("additionalPools", one_pool(readySessions=1)),
+    ("additionalPools", one_pool(port=80)),
+    ("additionalPools", one_pool(cpu="1.0")),
+    ("additionalPools", one_pool(memory="1Gi")),
+    ("additionalPools", one_pool(max_sessions=50)),
+    ("additionalPools", one_pool(cooldownSeconds=900)),
+    ("additionalPools", custom_pool(readySessions=-1)),
+    ("additionalPools", custom_pool(readySessions=6, maxSessions=5)),
+    ("additionalPools", custom_pool(readySessions=101)),
+    ("additionalPools", custom_pool(port=0)),
+    ("additionalPools", custom_pool(port=65536)),
+    ("additionalPools", custom_pool(cpu="9")),
+    ("containerMemory", custom_pool(memory="lots")),
+    ("containerMemory", {"containerMemory": "1"}),
+    ("containerMemory", {"containerMemory": "1Mi"}),
     ("operatorIpAddresses", {"operatorIpAddresses": ["203.0.113.7"]}),
     ("operatorIpAddresses", {"privateNetwork": True, "operatorIpAddresses": ["home"]}),
     ("operatorIpAddresses", {"privateNetwork": True, "operatorIpAddresses": ["1.2.3"]}),

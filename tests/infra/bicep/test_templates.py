@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from proxy.settings import DirectSettings
 from tests.infra.bicep.arm import to_arm_template
 from tests.infra.bicep.cases import every_case
 from tests.infra.bicep.checking import CHECKS
@@ -19,6 +20,7 @@ from tests.infra.bicep.tollgate import (
     MAIN,
     NEEDED,
     ROOT,
+    app_settings,
     bicep_files,
     deployed,
 )
@@ -46,14 +48,52 @@ def test_the_outputs_are_what_follows_needs() -> None:
     assert outputs.keys() == {
         "AZURE_FUNCTION_APP_NAME",
         "AZURE_KEY_VAULT_NAME",
+        "AZURE_LOG_ANALYTICS_WORKSPACE_ID",
         "AZURE_RESOURCE_GROUP",
+        "TOLLGATE_CURRENCY",
+        "TOLLGATE_INCREMENT_SECONDS",
+        "TOLLGATE_ISSUER",
+        "TOLLGATE_POOL_BILLING_INCREMENT_SECONDS",
         "TOLLGATE_POOL_ENDPOINTS",
+        "TOLLGATE_POOL_RATE_PER_SESSION_HOUR",
+        "TOLLGATE_RATE_PER_SESSION_HOUR",
         "TOLLGATE_STORAGE",
         "TOLLGATE_URL",
     }
     assert outputs["AZURE_RESOURCE_GROUP"] == "rg-test"
     assert re.fullmatch(r"https://[\w.-]+\.azurewebsites\.net", outputs["TOLLGATE_URL"])
     assert re.fullmatch(r"https://\w+\.table\.core\.windows\.net", outputs["TOLLGATE_STORAGE"])
+
+
+@every_case
+def test_commands_on_the_storage_count_with_what_the_app_counts_with(parameters: dict[str, Any]) -> None:
+    deployment = deployed(**parameters)
+
+    settings = app_settings(deployment)
+    told = {name: value for name, value in deployment.outputs.items() if name in settings}
+    needed = {f"TOLLGATE_{name.upper()}" for name, field in DirectSettings.model_fields.items() if field.is_required()}
+    assert needed - {"TOLLGATE_LEDGER_SECRET"} <= told.keys()
+    assert told == {name: settings[name] for name in told}
+
+
+@every_case
+def test_what_azd_keeps_of_a_deployment_changes_nothing_at_the_next(parameters: dict[str, Any]) -> None:
+    first = deployed(**parameters)
+    params = read_template(MAIN.resolve()).params
+    taken_from = {
+        found[1]: name
+        for name, parameter in json.loads((MAIN.parent / "main.parameters.json").read_text())["parameters"].items()
+        if (found := re.match(r"\$\{(\w+)", parameter["value"]))
+    }
+
+    kept = {
+        taken_from[output]: int(value) if isinstance(kind, Named) and kind.name == "int" else value
+        for output, value in first.outputs.items()
+        if output in taken_from
+        for kind in [params[taken_from[output]].type]
+    }
+    assert kept
+    assert app_settings(deployed(**parameters | kept)) == app_settings(first)
 
 
 @every_case
