@@ -216,6 +216,7 @@ var strayParts = flatten(map(additionalPools, pool => filter(objectKeys(pool), k
 var unfitParts = flatten(map(plainPools, pool => filter(objectKeys(pool), key => !contains(plainParts, key))))
 var cores = ['0.25', '0.5', '0.75', '1.0', '1.25', '1.5', '1.75', '2.0']
 var memories = concat([containerMemory], map(customPools, pool => pool.?memory ?? containerMemory))
+var strangeMemories = filter(memories, it => !contains(['Gi', '.Gi'], join(split(it, digits), '')))
 
 // What is left of a text when it is split at every character that it may have: nothing, if it is sound.
 var digits = split('0 1 2 3 4 5 6 7 8 9', ' ')
@@ -334,7 +335,7 @@ var rules = [
     says: 'additionalPools: write cpu as 0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 1.75 or 2.0, in quotes'
   }
   {
-    broken: !empty(filter(memories, size => !contains(['Gi', '.Gi'], join(split(size, digits), ''))))
+    broken: !empty(strangeMemories) || !empty(filter(memories, size => !contains(digits, take(size, 1))))
     says: 'containerMemory: write gibibytes like 1Gi or 0.5Gi; so does memory in additionalPools'
   }
   {

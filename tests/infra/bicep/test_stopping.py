@@ -66,6 +66,8 @@ CONTRADICTIONS: list[tuple[str, dict[str, Any]]] = [
     ("containerMemory", custom_pool(memory="lots")),
     ("containerMemory", {"containerMemory": "1"}),
     ("containerMemory", {"containerMemory": "1Mi"}),
+    ("containerMemory", {"containerMemory": "Gi"}),
+    ("containerMemory", {"containerMemory": ""}),
     ("operatorIpAddresses", {"operatorIpAddresses": ["203.0.113.7"]}),
     ("operatorIpAddresses", {"privateNetwork": True, "operatorIpAddresses": ["home"]}),
     ("operatorIpAddresses", {"privateNetwork": True, "operatorIpAddresses": ["1.2.3"]}),
