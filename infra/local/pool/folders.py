@@ -44,10 +44,13 @@ def own_folders(data_dir: Path | None) -> Iterator[Folders]:
         if len(str(temporary)) > _LONGEST:
             temporary = Path("/tmp")  # noqa: S108 -- mkdtemp makes the folder itself safely
         _remove_abandoned(temporary)
-        run = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=temporary))
-        stack.callback(shutil.rmtree, run, ignore_errors=True)
         try:
-            stack.enter_context(_claimed(run))
+            # It gets its name once it is claimed: a pool that starts meanwhile would take it for abandoned.
+            unclaimed = Path(tempfile.mkdtemp(prefix=f".{_PREFIX}", dir=temporary))
+            stack.callback(shutil.rmtree, unclaimed, ignore_errors=True)
+            stack.enter_context(_claimed(unclaimed))
+            run = unclaimed.rename(temporary / unclaimed.name.removeprefix("."))
+            stack.callback(shutil.rmtree, run, ignore_errors=True)
             base = stack.enter_context(_claimed(data_dir.absolute())) if data_dir else run
             folders = Folders(run=run / "run", data=base / "sessions", incoming=base / "incoming")
             for folder in (folders.run, folders.data, folders.incoming):
@@ -55,7 +58,7 @@ def own_folders(data_dir: Path | None) -> Iterator[Folders]:
                 folder.mkdir(mode=0o700)
                 stack.callback(shutil.rmtree, folder, ignore_errors=True)
         except OSError as failure:
-            raise StartError(f"the data folder {data_dir} cannot be used: {failure.strerror}") from failure
+            raise StartError(f"the folder {data_dir or temporary} cannot be used: {failure.strerror}") from failure
         yield folders
 
 
