@@ -215,8 +215,7 @@ var customParts = concat(plainParts, ['readySessions', 'image', 'port', 'cpu', '
 var strayParts = flatten(map(additionalPools, pool => filter(objectKeys(pool), key => !contains(customParts, key))))
 var unfitParts = flatten(map(plainPools, pool => filter(objectKeys(pool), key => !contains(plainParts, key))))
 var cores = ['0.25', '0.5', '0.75', '1.0', '1.25', '1.5', '1.75', '2.0']
-var memories = concat([containerMemory], map(customPools, pool => pool.?memory ?? containerMemory))
-var strangeMemories = filter(memories, it => !contains(['Gi', '.Gi'], join(split(it, digits), '')))
+var memories = concat([containerMemory], map(customPools, pool => string(pool.?memory ?? containerMemory)))
 
 // What is left of a text when it is split at every character that it may have: nothing, if it is sound.
 var digits = split('0 1 2 3 4 5 6 7 8 9', ' ')
@@ -224,6 +223,7 @@ var letters = split('a b c d e f g h i j k l m n o p q r s t u v w x y z', ' ')
 var strangeNames = filter(poolNames, name => !empty(join(split(name, concat(digits, letters, ['-'])), '')))
 var strangeInCurrency = join(split(toLower(currency), letters), '')
 var strangeAddresses = filter(operatorIpAddresses, it => !empty(join(split(it, concat(digits, ['.', '/'])), '')))
+var strangeMemories = filter(memories, it => !contains(['Gi', '.Gi'], join(split(it, digits), '')))
 var rateMarks = join(split(ratePerSessionHour, digits), '')
 var poolRateMarks = join(split(poolRatePerSessionHour, digits), '')
 var poolIdParts = split(toLower(existingPoolId), '/')

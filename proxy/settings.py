@@ -58,6 +58,9 @@ def _pool_name(name: str) -> str:
 
 
 type Endpoint = Annotated[AnyHttpUrl, AfterValidator(check_endpoint)]
+type Seconds = Annotated[int, Field(ge=1)]
+type Rate = Annotated[Decimal, Field(ge=0)]
+type Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
 
 
 class PoolSetting(BaseModel):
@@ -81,14 +84,14 @@ class StorageSettings(BaseSettings):
 class LedgerSettings(StorageSettings):
     """What the ledger and the tenants' directory need; enough for repair without a pool."""
 
-    increment_seconds: int = Field(default=300, ge=1)
-    pool_cooldown_seconds: int = Field(default=300, ge=1)
+    increment_seconds: Seconds = 300
+    pool_cooldown_seconds: Seconds = 300
     billed_tail_seconds: int | None = Field(default=None, ge=0)
     ledger_secret: Annotated[SecretStr, AfterValidator(check_ledger_secret)]
-    rate_per_session_hour: Decimal = Field(default=Decimal("0.03"), ge=0)
-    currency: str = Field(default="USD", pattern=r"^[A-Z]{3}$")
-    pool_rate_per_session_hour: Decimal = Field(default=Decimal("0.03"), ge=0)
-    pool_billing_increment_seconds: int = Field(default=3600, ge=1)
+    rate_per_session_hour: Rate = Decimal("0.03")
+    currency: Currency = "USD"
+    pool_rate_per_session_hour: Rate = Decimal("0.03")
+    pool_billing_increment_seconds: Seconds = 3600
     issuer: str = Field(default="Tollgate", min_length=1, max_length=200)
     alert_webhook: Annotated[str, AfterValidator(check_webhook_url)] | None = None
 
@@ -104,10 +107,11 @@ class DirectSettings(LedgerSettings):
     What minutes and prices are made of has no default here: nobody would see that the app counts with something else.
     """
 
-    increment_seconds: int = Field(ge=1)
-    rate_per_session_hour: Decimal = Field(ge=0)
-    currency: str = Field(pattern=r"^[A-Z]{3}$")
-    pool_rate_per_session_hour: Decimal = Field(ge=0)
+    increment_seconds: Seconds
+    rate_per_session_hour: Rate
+    currency: Currency
+    pool_rate_per_session_hour: Rate
+    pool_billing_increment_seconds: Seconds
 
 
 class Settings(LedgerSettings):

@@ -14,7 +14,7 @@ from proxy.pool import Answered, NoAnswer, NotSent, PoolOutcome, Refused
 from proxy.telemetry import CallRecord
 from proxy.tenants import Principal, Scope, Tenant
 from tests.support.building import granularity
-from tests.support.gates import ENDPOINT, EXECUTED, Gate, answered, error_of
+from tests.support.gates import ENDPOINT, EXECUTED, Gate, SilentPool, answered, error_of
 from tests.support.memory_store import Fault
 
 
@@ -251,17 +251,9 @@ async def test_a_ledger_out_of_reach_stops_new_charges_before_the_pool() -> None
 
 async def test_a_cancelled_call_stays_charged_and_leaves_the_session_usable() -> None:
     gate = Gate()
-    reached = asyncio.Event()
-
-    class Silent:
-        async def send(self, _: PoolCall) -> PoolOutcome:
-            reached.set()
-            await asyncio.Event().wait()
-            raise AssertionError
-
-    gate.gateway._pool = Silent()
+    gate.gateway._pool = silent = SilentPool()
     call = asyncio.ensure_future(gate.call())
-    await reached.wait()
+    await silent.reached.wait()
     call.cancel()
     with pytest.raises(asyncio.CancelledError):
         await call

@@ -19,7 +19,7 @@ from proxy.telemetry import Telemetry, is_exported
 from proxy.watched_pool import WatchedPool
 from tests.running import ROOT
 from tests.support.building import granularity
-from tests.support.gates import ENDPOINT, Gate, answered
+from tests.support.gates import ENDPOINT, Gate, SilentPool, answered
 from tests.support.memory_store import Fault
 from tests.support.telemetry import Heard
 
@@ -151,15 +151,7 @@ async def test_a_call_to_the_pool_is_timed_by_its_outcome(outcome: PoolOutcome, 
 
 
 async def test_a_call_to_the_pool_that_nobody_waits_for_any_more_is_timed_as_cancelled() -> None:
-    heard = Heard()
-    reached = asyncio.Event()
-
-    class Silent:
-        async def send(self, _: PoolCall) -> PoolOutcome:
-            reached.set()
-            await asyncio.Event().wait()
-            raise AssertionError
-
+    heard, silent = Heard(), SilentPool()
     call = PoolCall(
         endpoint=ENDPOINT,
         method="POST",
@@ -171,8 +163,8 @@ async def test_a_call_to_the_pool_that_nobody_waits_for_any_more_is_timed_as_can
         pool="default",
         operation="code.execute",
     )
-    sending = asyncio.create_task(WatchedPool(Silent(), heard.telemetry).send(call))
-    await reached.wait()
+    sending = asyncio.create_task(WatchedPool(silent, heard.telemetry).send(call))
+    await silent.reached.wait()
     sending.cancel()
     with pytest.raises(asyncio.CancelledError):
         await sending

@@ -1,5 +1,6 @@
 """A gateway with everything around it simulated, and a transcript of what it asked of the world."""
 
+import asyncio
 import json
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -57,6 +58,19 @@ class ScriptedPool:
         """See `SessionPool.send`."""
         self.calls.append(call)
         return self.by_path.get(call.path, self.outcome)
+
+
+@dataclass
+class SilentPool:
+    """Never answers a call; `reached` tells that one came."""
+
+    reached: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def send(self, _: PoolCall) -> PoolOutcome:
+        """See `SessionPool.send`."""
+        self.reached.set()
+        await asyncio.Event().wait()
+        raise AssertionError
 
 
 @dataclass

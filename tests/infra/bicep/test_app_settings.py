@@ -141,6 +141,7 @@ def test_the_host_reaches_its_storage_by_identity(parameters: dict[str, Any]) ->
     settings = app_settings(deployment)
     (account,) = deployment.of_type("Microsoft.Storage/storageAccounts")
     assert "AzureWebJobsStorage" not in settings
+    assert settings["AzureWebJobsStorage__accountName"] == account.name
     assert settings["AzureWebJobsStorage__credential"] == "managedidentity"
     assert settings["AzureWebJobsStorage__clientId"] == settings["AZURE_CLIENT_ID"]
     assert settings["AZURE_CLIENT_ID"] == guid(identity_of(deployment), "clientId")

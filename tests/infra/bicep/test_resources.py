@@ -212,11 +212,8 @@ def minutes(duration: str) -> int:
     return 60 * int(found[1] or 0) + int(found[2] or 0)
 
 
-@every_case
-def test_what_containers_print_stays_out_of_the_workspace(parameters: dict[str, Any]) -> None:
-    for setting in deployed(**parameters).of_type("Microsoft.Insights/diagnosticSettings"):
-        kept = [log.get("category") or log["categoryGroup"] for log in setting.body["properties"]["logs"]]
-        assert kept in (
-            ["audit"],
-            ["AppEnvSessionLifeCycleLogs", "AppEnvSessionPoolEventLogs", "ContainerAppSystemLogs"],
-        )
+def test_of_custom_pools_the_workspace_is_told_what_becomes_of_sessions_and_not_what_they_print() -> None:
+    settings = deployed(**CUSTOM).of_type("Microsoft.Insights/diagnosticSettings")
+
+    told = {log.get("category", log.get("categoryGroup")) for s in settings for log in s.body["properties"]["logs"]}
+    assert told == {"audit", "AppEnvSessionLifeCycleLogs", "AppEnvSessionPoolEventLogs", "ContainerAppSystemLogs"}

@@ -64,6 +64,7 @@ CONTRADICTIONS: list[tuple[str, dict[str, Any]]] = [
     ("additionalPools", custom_pool(port=65536)),
     ("additionalPools", custom_pool(cpu="9")),
     ("containerMemory", custom_pool(memory="lots")),
+    ("containerMemory", custom_pool(memory=1)),
     ("containerMemory", {"containerMemory": "1"}),
     ("containerMemory", {"containerMemory": "1Mi"}),
     ("containerMemory", {"containerMemory": "Gi"}),

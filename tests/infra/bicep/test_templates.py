@@ -80,18 +80,13 @@ def test_commands_on_the_storage_count_with_what_the_app_counts_with(parameters:
 def test_what_azd_keeps_of_a_deployment_changes_nothing_at_the_next(parameters: dict[str, Any]) -> None:
     first = deployed(**parameters)
     params = read_template(MAIN.resolve()).params
-    taken_from = {
-        found[1]: name
-        for name, parameter in json.loads((MAIN.parent / "main.parameters.json").read_text())["parameters"].items()
-        if (found := re.match(r"\$\{(\w+)", parameter["value"]))
-    }
 
-    kept = {
-        taken_from[output]: int(value) if isinstance(kind, Named) and kind.name == "int" else value
-        for output, value in first.outputs.items()
-        if output in taken_from
-        for kind in [params[taken_from[output]].type]
-    }
+    kept = {}
+    for name, parameter in json.loads((MAIN.parent / "main.parameters.json").read_text())["parameters"].items():
+        variable = re.match(r"\$\{(\w+)", parameter["value"])
+        if variable is not None and variable[1] in first.outputs:
+            value = first.outputs[variable[1]]
+            kept[name] = int(value) if params[name].type == Named("int") else value
     assert kept
     assert app_settings(deployed(**parameters | kept)) == app_settings(first)
 
