@@ -9,6 +9,7 @@ import base64
 import hashlib
 import hmac
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -28,6 +29,7 @@ from metering.period_reader import read_many
 from metering.periods import Period
 from metering.requests import Adjust, Admit, Quota, Request
 from metering.rows import DayNumbers, PeriodRow
+from metering.store import CommitConflict, CommitUncertain
 from metering.table_rows import write_period
 from metering.table_store import TABLE_NAME, TableLedgerStore
 from proxy.table_tenants import TableService, TenantTables
@@ -140,16 +142,19 @@ async def seed_entries(store: TableLedgerStore, tenant_id: str, period: Period, 
     """
     terms = Terms(granularity=GRANULARITY, keys=KEYS, instance="benchmark", pool_increment_seconds=3600)
     at_once = min(ENTRIES_AT_ONCE, max(1, count // period.last_day.day))
-    booked = 0
-    while booked < count:
+    while True:
+        snapshot = await store.read(tenant_id, period, [], open_at=None)  # every session is a new one
+        booked = snapshot.rows.period_row.next_sequence - 1
+        if booked % TOLD_EACH < at_once <= booked:
+            tell(f"seeding: {booked:,} of {count:,} entries of one tenant")
+        if booked == count:
+            return
         requests = list(_requests(booked, min(at_once, count - booked)))
         now = _at(period, booked / count)
-        snapshot = await store.read(tenant_id, period, [], open_at=None)  # every session is a new one
         decision = decide(snapshot.rows, requests, terms=terms, now=now, commit_id=f"commit-{booked}")
-        await store.commit(snapshot, decision)
-        booked += len(decision.entries)
-        if booked % TOLD_EACH < len(decision.entries):
-            tell(f"seeding: {booked:,} of {count:,} entries of one tenant")
+        # A connection that idled may be gone when it is written to; whether the commit was made, the next look tells.
+        with suppress(CommitConflict, CommitUncertain):
+            await store.commit(snapshot, decision)
 
 
 def _requests(booked: int, count: int) -> Iterator[Request]:
